@@ -1,0 +1,43 @@
+"""The one exception family. Every message says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class RepriseError(Exception):
+    """Base of every error a user can cause; shown as one line, without a traceback."""
+
+
+class ConfigError(RepriseError):
+    """A setting is wrong: names the key, the value and the remedy."""
+
+
+class InvalidProblem(RepriseError):
+    """A problem or a file breaks its format: names file, line, field and expectation."""
+
+
+class SolverFailure(RepriseError):
+    """A solver broke down (not: infeasible, unbounded or out of time, which are statuses)."""
+
+
+class MissingDependency(RepriseError):
+    """An optional package is absent: names the `pip install` line that brings it."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional module, or say which extra brings it.
+
+    Raises
+    ------
+    MissingDependency
+        The module cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependency(
+            f"{module} is not installed ({error}). It comes with the extra '{extra}': "
+            f"pip install -c constraints.txt -e '.[{extra}]'"
+        ) from error

@@ -1,0 +1,77 @@
+"""Writing that is whole or absent: a temporary name, fsync, then rename.
+
+Every file of a run record and of the artifact cache is written here, so a crash, a full disk or a SIGKILL at any
+moment leaves either the old content or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def atomic_write(path: Path | str, content: bytes) -> None:
+    """Replace ``path`` by ``content``; after an error the old file, if any, is untouched.
+
+    Raises
+    ------
+    OSError
+        The disk refused (no space, read-only, no permission). No temporary file is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(handle, view) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut; file systems that cannot fsync a folder are left alone."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write ``value`` as strict JSON (NaN and infinity become null), atomically."""
+    atomic_write(path, json.dumps(_finite(value), indent=2, allow_nan=False).encode() + b"\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """The content of a JSON file, or None where it is absent or not whole."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy and torch scalars
+        value = value.item()
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
