@@ -1,0 +1,48 @@
+"""Names of runs and sweeps, derived from what they are: never from the clock, so the same command finds its own folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force"})
+"""Where results go and how they are shown does not change what they are."""
+
+
+def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
+    """Ten hex digits of a hash of the composed configuration, less :data:`NOT_PART_OF_A_RUN`.
+
+    ``extra`` distinguishes sweeps over the same base configuration.
+    """
+    content: Any = OmegaConf.to_container(cfg, resolve=False)
+    kept = {key: value for key, value in content.items() if key not in NOT_PART_OF_A_RUN}
+    text = json.dumps([kept, sorted(extra)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def run_name(cfg: DictConfig) -> str:
+    """Folder name of one run: method, seed and fingerprint; safe on every file system, at most 100 characters."""
+    readable = re.sub(r"[^\w.+-]+", "_", f"{cfg.method}-seed{cfg.seed}")[:89]
+    return f"{readable}-{fingerprint(cfg)}"
+
+
+def sweep_name(cfg: DictConfig) -> str:
+    """Folder name of a sweep: experiment and fingerprint of the base configuration, its overrides and swept values."""
+    swept = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
+    given = [text for text in cfg.hydra.overrides.task if text.split("=")[0].lstrip("+~") not in NOT_PART_OF_A_RUN]
+    return f"{cfg.experiment}-{fingerprint(cfg, [*swept, *given])}"
+
+
+def register_resolvers() -> None:
+    """Make ``${name_of:a/b}`` (b), ``${folder_of:a/b}`` (a) and ``${run_name:}`` known to OmegaConf."""
+    for name, resolver in {
+        "name_of": lambda path: str(path or "own").rsplit("/", 1)[-1],
+        "folder_of": lambda path: str(path).rsplit("/", 1)[0] if path and "/" in str(path) else "own",
+        "run_name": lambda *, _root_: run_name(_root_),
+    }.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -1,0 +1,197 @@
+"""The run record: a folder that tells the truth about one run, whatever died meanwhile.
+
+``metrics.json`` is written last, so a folder that has it is finished; ``failure.json`` means failed; a folder with neither
+is running while a living process holds its lock, and was killed otherwise. The status is derived, never written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from runs import environment
+from runs.checkpoint import FileCheckpoint
+from runs.errors import RepriseError
+from runs.files import atomic_write, read_json, write_json
+from runs.interrupt import Interrupted
+
+
+class RunStatus(StrEnum):
+    FINISHED = "finished"
+    FAILED = "failed"
+    RUNNING = "running"
+    KILLED = "killed"
+
+
+def status(folder: Path | str) -> RunStatus:
+    """Derive the status of a run folder from its files and its lock."""
+    folder = Path(folder)
+    if read_json(folder / "metrics.json") is not None:
+        return RunStatus.FINISHED
+    if _is_owned(folder):
+        return RunStatus.RUNNING
+    return RunStatus.FAILED if read_json(folder / "failure.json") is not None else RunStatus.KILLED
+
+
+def _is_owned(folder: Path) -> bool:
+    """True if a living process holds the folder's lock; a folder that cannot be probed counts as not owned."""
+    path = folder / "owner.lock"
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False, is_singleton=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+class RunRecord:
+    """Context of one run: takes the folder, records a failure, and frees the folder again.
+
+    Two processes that were given the same run do it once: the second waits for the first and then finds it finished.
+
+    Parameters
+    ----------
+    folder
+        The run's folder, named by its configuration.
+    cfg
+        The composed configuration, without Hydra's own node.
+    overrides
+        The command-line overrides of this run, for the command that reproduces it.
+    in_sweep
+        A failure is recorded and swallowed, so that the other jobs of the sweep go on.
+    """
+
+    def __init__(self, folder: Path, cfg: DictConfig, overrides: list[str], in_sweep: bool = False) -> None:
+        self.folder = folder
+        self.cfg = cfg
+        self.overrides = overrides
+        self.in_sweep = in_sweep
+        self.is_main = all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
+        self._lock = FileLock(folder / "owner.lock", is_singleton=False)
+        self._began = time.monotonic()
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> RunRecord:
+        """The record of the Hydra job that is running now."""
+        from hydra.core.hydra_config import HydraConfig
+
+        hydra = HydraConfig.get()
+        return cls(
+            Path(hydra.runtime.output_dir),
+            cfg,
+            list(hydra.overrides.task),
+            in_sweep=str(hydra.mode).endswith("MULTIRUN"),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """True if the result is there already and the user does not force it anew."""
+        return status(self.folder) == RunStatus.FINISHED and not self.cfg.force
+
+    @property
+    def score(self) -> float | None:
+        """The one number a sweeper optimises, from a finished record."""
+        return (read_json(self.folder / "metrics.json") or {}).get("score")
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """Where an earlier life of this run left its training, if it did."""
+        path = self.folder / "checkpoints" / "last.ckpt"
+        return path if path.exists() else None
+
+    def search_checkpoint(self, instance: str) -> FileCheckpoint:
+        """Where the search on one instance keeps its state."""
+        return FileCheckpoint(self.folder / "instances" / f"{safe_name(instance)}.state.npz")
+
+    def __enter__(self) -> RunRecord:
+        if not self.is_main:
+            return self
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        if self.cfg.force and not self._forced_by_this_sweep():
+            self._discard()
+        if not self.finished:
+            self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
+        if not self.is_main:
+            return False
+        try:
+            if error is None or isinstance(error, (Interrupted, KeyboardInterrupt)):
+                return False
+            self._record_failure(error)
+            return self.in_sweep and isinstance(error, (Exception, SystemExit))
+        finally:
+            self._lock.release()
+
+    def finish(self, metrics: Mapping[str, float], **details: Any) -> None:
+        """Write ``metrics.json``, last of all files: from now on the run is finished."""
+        if not self.is_main:
+            return
+        score = metrics.get(self.cfg.score) if self.cfg.get("score") else None
+        earlier = (read_json(self.folder / "environment.json") or {}).get("earlier_seconds", 0.0)
+        write_json(
+            self.folder / "metrics.json",
+            {
+                "metrics": dict(metrics),
+                "score": score,
+                "wall_seconds": earlier + time.monotonic() - self._began,
+                "peak_memory_gib": environment.peak_memory_gib(),
+                **details,
+            },
+        )
+
+    def _open(self) -> None:
+        """Say what is going to run; keep what an earlier, killed life left, drop the failure it may have recorded."""
+        (self.folder / "failure.json").unlink(missing_ok=True)
+        atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
+        about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
+        about["sweep_attempt"] = os.environ.get("REPRISE_SWEEP_ATTEMPT")
+        about["lives"] = 1 + ((read_json(self.folder / "environment.json") or {}).get("lives") or 0)
+        write_json(self.folder / "environment.json", about)
+
+    def _forced_by_this_sweep(self) -> bool:
+        """True if this launch of the sweep has already redone the run (a sweep may be relaunched after a dead worker)."""
+        attempt = os.environ.get("REPRISE_SWEEP_ATTEMPT")
+        about = read_json(self.folder / "environment.json") or {}
+        return attempt is not None and about.get("sweep_attempt") == attempt
+
+    def _discard(self) -> None:
+        (self.folder / "metrics.json").unlink(missing_ok=True)
+        for path in self.folder.iterdir():
+            if path.name in ("owner.lock", "log.txt"):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _record_failure(self, error: BaseException) -> None:
+        write_json(
+            self.folder / "failure.json",
+            {
+                "type": type(error).__name__,
+                "message": str(error) or repr(error),
+                "expected": isinstance(error, RepriseError),
+                "traceback": "".join(traceback.format_exception(error)),
+                "overrides": self.overrides,
+            },
+        )
+
+
+def safe_name(text: str) -> str:
+    """A file name for an instance name: no separators, no leading dot, at most 150 characters."""
+    return re.sub(r"[^\w.+-]+", "_", text).lstrip(".")[:150] or "_"
