@@ -22,6 +22,10 @@ class SolverFailure(RepriseError):
     """A solver broke down (not: infeasible, unbounded or out of time, which are statuses)."""
 
 
+class StorageError(RepriseError):
+    """The disk refused (no space, read-only, no permission): names the path, the reason and the remedy."""
+
+
 class MissingDependency(RepriseError):
     """An optional package is absent: names the `pip install` line that brings it."""
 
