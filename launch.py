@@ -1,1 +1,51 @@
-def main(): ...
+"""The one launcher: compose, seed, build, fit, test, record."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from runs import command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def job(cfg: DictConfig) -> float | None:
+    """One run of the composed configuration; returns the score a sweeper may optimise."""
+    from runs.environment import limit_threads
+    from runs.record import RunRecord
+
+    with RunRecord.of(cfg) as record:
+        if record.settled:
+            return record.score
+        limit_threads(cfg.hardware.threads)
+
+        from hydra.utils import instantiate
+        from pytorch_lightning import seed_everything
+
+        from runs.dashboards import attach
+        from runs.hardware import build_trainer
+
+        seed_everything(cfg.seed, workers=True, verbose=False)
+        data = instantiate(cfg.data, _convert_="all")
+        model = instantiate(cfg.model, _convert_="all")
+        solver = instantiate(cfg.solver, _convert_="all")
+        task = instantiate(cfg.task, model=model, solver=solver, _convert_="all")
+        dashboards = attach(cfg, record)
+        trainer = build_trainer(cfg, record, dashboards)
+        if any(parameter.requires_grad for parameter in task.parameters()):
+            trainer.fit(task, datamodule=data, ckpt_path=record.last_checkpoint, weights_only=True)
+        trainer.test(task, datamodule=data, verbose=False)
+        record.finish(trainer)
+        dashboards.finish(record)
+    return record.score
+
+
+def main() -> None:
+    """Entry point of ``python launch.py`` and of the console command ``reprise``."""
+    sys.exit(command.main(job))
+
+
+if __name__ == "__main__":
+    main()

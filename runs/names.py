@@ -25,10 +25,14 @@ def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
+def safe_name(text: str) -> str:
+    """A file name for any text: no separators, no leading dot, at most 150 characters."""
+    return re.sub(r"[^\w.+-]+", "_", text).lstrip(".")[:150] or "_"
+
+
 def run_name(cfg: DictConfig) -> str:
     """Folder name of one run: method, seed and fingerprint; safe on every file system, at most 100 characters."""
-    readable = re.sub(r"[^\w.+-]+", "_", f"{cfg.method}-seed{cfg.seed}")[:89]
-    return f"{readable}-{fingerprint(cfg)}"
+    return f"{safe_name(f'{cfg.method}-seed{cfg.seed}')[:89]}-{fingerprint(cfg)}"
 
 
 def sweep_name(cfg: DictConfig) -> str:

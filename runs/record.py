@@ -7,7 +7,6 @@ is running while a living process holds its lock, and was killed otherwise. The 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
@@ -25,7 +24,12 @@ from runs import environment
 from runs.checkpoint import FileCheckpoint
 from runs.errors import RepriseError
 from runs.files import atomic_write, read_json, write_json
+from runs.instances import InstanceResult, load_all, write_tables
 from runs.interrupt import Interrupted
+from runs.names import safe_name
+
+LAUNCH_VARIABLE = "REPRISE_LAUNCH"
+"""Set by a sweep for its jobs: one value per launch of the sweep."""
 
 
 class RunStatus(StrEnum):
@@ -84,6 +88,7 @@ class RunRecord:
         self.is_main = all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
         self._lock = FileLock(folder / "owner.lock", is_singleton=False)
         self._began = time.monotonic()
+        self._settled = False
 
     @classmethod
     def of(cls, cfg: DictConfig) -> RunRecord:
@@ -99,9 +104,9 @@ class RunRecord:
         )
 
     @property
-    def finished(self) -> bool:
-        """True if the result is there already and the user does not force it anew."""
-        return status(self.folder) == RunStatus.FINISHED and not self.cfg.force
+    def settled(self) -> bool:
+        """True if there is nothing to do: the result is there, or this launch of a sweep lost the run before."""
+        return self._settled
 
     @property
     def score(self) -> float | None:
@@ -120,12 +125,15 @@ class RunRecord:
 
     def __enter__(self) -> RunRecord:
         if not self.is_main:
+            self._settled = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
-        if self.cfg.force and not self._forced_by_this_sweep():
+        if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
-        if not self.finished:
+        finished = read_json(self.folder / "metrics.json") is not None
+        self._settled = finished or self._begun_by_this_launch()
+        if not self._settled:
             self._open()
         return self
 
@@ -140,20 +148,26 @@ class RunRecord:
         finally:
             self._lock.release()
 
-    def finish(self, metrics: Mapping[str, float], **details: Any) -> None:
-        """Write ``metrics.json``, last of all files: from now on the run is finished."""
+    def finish(self, measured: Mapping[str, Any]) -> None:
+        """Write the tables and then ``metrics.json``, last of all files: from now on the run is finished.
+
+        ``measured`` holds the run's own metrics, Lightning's ``callback_metrics``; the instances are read from their files.
+        """
         if not self.is_main:
             return
+        metrics = {key: float(value) for key, value in measured.items()}
+        results = load_all(self.folder) or [InstanceResult(index=0, name="all", metrics=metrics)]
+        columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
+        write_tables(self.folder, results, columns)
         score = metrics.get(self.cfg.score) if self.cfg.get("score") else None
-        earlier = (read_json(self.folder / "environment.json") or {}).get("earlier_seconds", 0.0)
         write_json(
             self.folder / "metrics.json",
             {
-                "metrics": dict(metrics),
+                "metrics": metrics,
                 "score": score,
-                "wall_seconds": earlier + time.monotonic() - self._began,
+                "wall_seconds": time.monotonic() - self._began,
                 "peak_memory_gib": environment.peak_memory_gib(),
-                **details,
+                "instance_errors": {result.name: result.error for result in results if result.error},
             },
         )
 
@@ -162,15 +176,15 @@ class RunRecord:
         (self.folder / "failure.json").unlink(missing_ok=True)
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
         about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
-        about["sweep_attempt"] = os.environ.get("REPRISE_SWEEP_ATTEMPT")
+        about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["lives"] = 1 + ((read_json(self.folder / "environment.json") or {}).get("lives") or 0)
         write_json(self.folder / "environment.json", about)
 
-    def _forced_by_this_sweep(self) -> bool:
-        """True if this launch of the sweep has already redone the run (a sweep may be relaunched after a dead worker)."""
-        attempt = os.environ.get("REPRISE_SWEEP_ATTEMPT")
+    def _begun_by_this_launch(self) -> bool:
+        """True if this launch of a sweep began the run before: a worker's death makes the sweep start over, not the run."""
+        launch = os.environ.get(LAUNCH_VARIABLE)
         about = read_json(self.folder / "environment.json") or {}
-        return attempt is not None and about.get("sweep_attempt") == attempt
+        return launch is not None and about.get("launch") == launch and "SLURM_RESTART_COUNT" not in os.environ
 
     def _discard(self) -> None:
         (self.folder / "metrics.json").unlink(missing_ok=True)
@@ -190,8 +204,3 @@ class RunRecord:
                 "overrides": self.overrides,
             },
         )
-
-
-def safe_name(text: str) -> str:
-    """A file name for an instance name: no separators, no leading dot, at most 150 characters."""
-    return re.sub(r"[^\w.+-]+", "_", text).lstrip(".")[:150] or "_"

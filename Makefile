@@ -1,0 +1,51 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Needs Python 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DATA := $(wildcard ../shared/data)
+ifneq ($(DATA),)
+export REPRISE_DATA ?= $(abspath $(DATA))
+endif
+export WANDB_MODE ?= offline
+export RAY_USAGE_STATS_ENABLED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint test-slow bench claims cluster-test browser clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+# Touched last: an interrupted installation is redone, a finished one costs nothing.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Reprise needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv --clear .venv
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]' 2>&1 | { grep -v '^WARNING: Location' || true; }
+	"$(BIN)/python" -m pip check
+	touch $(READY)
+
+demo: $(READY) ## the first paper's effect in three minutes: table, figure, report
+	"$(BIN)/python" launch.py experiment=lb_relax/demo
+
+test: $(READY) lint ## lint, types, import contracts and the whole suite
+	"$(BIN)/python" -m pytest
+
+lint: $(READY) ## lint, types and import contracts only
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports" --no-logo 2>/dev/null || "$(BIN)/lint-imports"
+
+test-slow: $(READY) ## the longer tests
+	"$(BIN)/python" -m pytest -m slow
+
+bench: $(READY) ## speed, side by side with peers, as ratios
+	"$(BIN)/python" -m benchmarks
+
+claims: $(READY) ## every paper's small sweeps (resumable), then the ledger of claims
+	"$(BIN)/python" -m runs.claims --run
+
+cluster-test: $(READY) ## every launcher for real: joblib, submitit, ray, and SLURM where it can be started
+	"$(BIN)/python" -m pytest -m cluster
+
+clean: ## remove the environment and every result
+	rm -rf .venv outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,75 @@
+"""The trainer for the chosen hardware, or one clear line why this machine cannot do it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from runs.errors import ConfigError
+from runs.record import RunRecord
+
+
+def build_trainer(cfg: DictConfig, record: RunRecord, loggers: list[Any]) -> Any:
+    """The Lightning trainer of a run: ``cfg.trainer`` on ``cfg.hardware``, with ``cfg.callbacks``.
+
+    Tests keep their own sampler (no instance twice under DDP), and progress is drawn on a terminal only.
+
+    Raises
+    ------
+    ConfigError
+        The hardware is not there, or not in this number.
+    """
+    import pytorch_lightning as lightning
+    from hydra.utils import instantiate
+
+    hardware = OmegaConf.to_container(cfg.hardware, resolve=True)
+    assert isinstance(hardware, dict)
+    check(hardware)
+    callbacks = [instantiate(node, _convert_="all") for node in (cfg.callbacks or {}).values() if node is not None]
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        callbacks.append(lightning.callbacks.RichProgressBar())
+    if callbacks and not any(isinstance(callback, lightning.callbacks.ModelCheckpoint) for callback in callbacks):
+        raise ConfigError("callbacks: a run needs a ModelCheckpoint to be resumable; keep callbacks=default")
+    return lightning.Trainer(
+        **{key: hardware[key] for key in ("accelerator", "devices", "num_nodes", "strategy", "precision")},
+        **OmegaConf.to_container(cfg.trainer, resolve=True),  # type: ignore[arg-type]
+        logger=loggers or False,
+        callbacks=callbacks,
+        default_root_dir=record.folder,
+        use_distributed_sampler=False,
+        enable_progress_bar=any(isinstance(c, lightning.callbacks.RichProgressBar) for c in callbacks),
+        enable_model_summary=False,
+        plugins=_plugins(),
+    )
+
+
+def check(hardware: dict[str, Any]) -> None:
+    """Compare what is asked for with what this machine has.
+
+    Raises
+    ------
+    ConfigError
+        GPUs are asked for and there are none, or too few.
+    """
+    if hardware["accelerator"] not in ("gpu", "cuda"):
+        return
+    import torch
+
+    available = torch.cuda.device_count()
+    wanted = hardware["devices"]
+    if available == 0:
+        raise ConfigError(
+            "hardware: this machine has no usable CUDA GPU (torch sees none); use hardware=cpu, or install the CUDA build "
+            "of torch where there is a GPU"
+        )
+    if isinstance(wanted, int) and wanted > available:
+        raise ConfigError(f"hardware.devices is {wanted}, but this machine has {available} GPUs; lower it or add nodes")
+
+
+def _plugins() -> list[Any]:
+    """Under SLURM submitit requeues a preempted job; a second requeuer would start it twice."""
+    from pytorch_lightning.plugins.environments import SLURMEnvironment
+
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []

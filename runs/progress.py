@@ -1,0 +1,95 @@
+"""Live progress of a sweep, read from its run records: works the same for every launcher."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from runs.files import read_json
+
+
+class Display:
+    """A live bar with the running jobs on a terminal; elsewhere one line for each job that ends.
+
+    Parameters
+    ----------
+    folder
+        The sweep's folder.
+    total
+        Number of jobs, or None where the sweeper decides as it goes.
+    """
+
+    def __init__(self, folder: Path, total: int | None) -> None:
+        self.folder = folder
+        self.total = total
+        self._began = time.time()
+        self._ended: set[Path] = set()
+        self._last = 0.0
+        self._live = None
+        if sys.stdout.isatty():
+            from rich.live import Live
+
+            self._live = Live(auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Display:
+        done = sum(1 for _ in self.folder.glob("*/metrics.json"))
+        print(
+            f"sweep of {self.total if self.total is not None else 'a sweeper-chosen number of'} jobs in {self.folder}",
+            end="",
+        )
+        print(f"; {done} finished before" if done else "", flush=True)
+        self._ended = set(self.folder.glob("*/metrics.json"))
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Look at the records, at most twice a second, and show what changed."""
+        if time.monotonic() - self._last < 0.5:
+            return
+        self._last = time.monotonic()
+        ended = {*self.folder.glob("*/metrics.json"), *self._fresh("*/failure.json")}
+        if self._live:
+            self._live.update(self._render(ended), refresh=True)
+        else:
+            for path in sorted(ended - self._ended):
+                self._say(path, len(ended))
+        self._ended = ended
+
+    def _fresh(self, pattern: str) -> list[Path]:
+        """Failures of this launch, not those an earlier launch left behind."""
+        return [path for path in self.folder.glob(pattern) if path.stat().st_mtime >= self._began - 1]
+
+    def _say(self, path: Path, count: int) -> None:
+        run = path.parent.name.rsplit("-", 1)[0]
+        content = read_json(path) or {}
+        if path.name == "metrics.json":
+            outcome = f"finished in {content.get('wall_seconds', 0):.1f} s"
+        else:
+            outcome = f"FAILED: {content.get('type')}: {str(content.get('message')).splitlines()[0][:150]}"
+        print(f"[{count}/{self.total or '?'}] {run} {outcome}", flush=True)
+
+    def _render(self, ended: set[Path]) -> object:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        failed = sum(path.name == "failure.json" for path in ended)
+        seconds = int(time.time() - self._began)
+        head = f"{len(ended)} of {self.total or '?'} jobs, {failed} failed, {seconds // 60}:{seconds % 60:02d}"
+        table = Table.grid(padding=(0, 2))
+        settled = {path.parent for path in ended}
+        for about in sorted(self._fresh("*/environment.json")):
+            if about.parent not in settled:
+                instances = sum(1 for _ in about.parent.glob("instances/*.result.npz"))
+                elapsed = int(time.time() - about.stat().st_mtime)
+                table.add_row(about.parent.name.rsplit("-", 1)[0], f"{instances} instances done", f"{elapsed} s")
+        bar = ProgressBar(total=max(self.total or len(ended) or 1, 1), completed=len(ended), width=40)
+        return Group(bar, Text(head), table)

@@ -1,0 +1,209 @@
+"""A sweep that survives its jobs: Hydra's launcher runs in a child process, and the parent supervises it.
+
+The parent stays light (no torch, no threads), shows progress from the run records, starts the launcher again for the
+jobs that a dying worker took down with it, and always ends with the report and an exit code that tells the truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from runs.errors import ConfigError
+from runs.files import read_json, write_json
+from runs.names import sweep_name
+from runs.progress import Display
+from runs.record import LAUNCH_VARIABLE
+
+GRACE_SECONDS = 60.0
+
+
+def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictConfig, overrides: list[str]) -> int:
+    """Run every job of the sweep that ``cfg`` describes, then report; returns the exit code.
+
+    Raises
+    ------
+    ConfigError
+        The sweep has no jobs (an empty glob, say).
+    """
+    _refuse_what_cannot_be_swept(cfg)
+    folder = Path(cfg.paths.outputs).expanduser().absolute() / cfg.paper / sweep_name(cfg)
+    jobs = grid(application, cfg)
+    if jobs is not None and not jobs:
+        raise ConfigError("this sweep has no jobs: a glob(*) that matches nothing, or an empty list of values")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(
+        folder / "sweep.json",
+        {
+            "paper": cfg.paper,
+            "experiment": f"{cfg.paper}/{cfg.experiment}",
+            "command": ["python", "launch.py", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+            "jobs": len(jobs) if jobs is not None else None,
+        },
+    )
+    overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}"]
+    os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
+    began = time.time()
+    with Display(folder, len(jobs) if jobs is not None else None) as display:
+        while True:
+            seen = len(_begun(folder))
+            code = _supervise(application, job, overrides, folder, display)
+            if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
+                print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
+                return 128 - code
+            missing = not_begun(jobs, folder)
+            if not missing or len(_begun(folder)) == seen:
+                break
+    return _conclude(folder, missing, code, began)
+
+
+def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:
+    strategy = str(OmegaConf.select(cfg, "hardware.strategy"))
+    launcher = str(cfg.hydra.runtime.choices.get("hydra/launcher"))
+    if strategy in ("ddp", "fsdp") and launcher != "submitit_slurm":
+        raise ConfigError(
+            f"hardware.strategy={strategy} starts this script once per device, which would start the whole sweep "
+            "again. Use hydra/launcher=submitit_slurm (SLURM starts the ranks), or run the jobs one by one"
+        )
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def grid(application: Any, cfg: DictConfig) -> list[list[str]] | None:
+    """The overrides of every job, or None where a sweeper chooses them as it goes (optuna)."""
+    if cfg.hydra.runtime.choices.get("hydra/sweeper") != "basic":
+        return None
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=application.config_loader)
+    batches = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.hydra.overrides.task]), None)
+    return [list(job) for job in batches[0]] if batches else []
+
+
+def _begun(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob("*/environment.json"))
+
+
+def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
+    """The jobs without a run folder in ``folder``."""
+    begun = {tuple((read_json(run / "environment.json") or {}).get("overrides") or ()) for run in _begun(folder)}
+    return [job for job in jobs or [] if tuple(text for text in job if not text.startswith("hydra")) not in begun]
+
+
+def _supervise(
+    application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path, display: Display
+) -> int:
+    """Run Hydra's launcher in a child until it ends; returns its exit code, or minus the signal that we were sent."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _launch_jobs(application, job, overrides, folder)
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, number)
+
+    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        deadline = float("inf")
+        while True:
+            done, state = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            if asked:
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+            if time.monotonic() > deadline:
+                os.killpg(child, signal.SIGKILL)
+            display.update()
+            time.sleep(0.2)
+        display.update()
+        _end_group(child)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return -asked[0] if asked else os.waitstatus_to_exitcode(state)
+
+
+def _end_group(group: int) -> None:
+    """Ask what is left of a dead launcher's workers to stop cleanly; their runs go on when started again."""
+    for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        until = time.monotonic() + patience
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+            while time.monotonic() < until:
+                os.killpg(group, 0)
+                time.sleep(0.05)
+            continue
+        return
+
+
+def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path) -> None:
+    """In the child: become a process group of our own that dies with the parent, and run the sweep. Never returns."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        _die_with_parent()
+        log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        application.multirun("config", job, overrides)
+        code = 0
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exc()
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code & 255)
+
+
+def _die_with_parent() -> None:
+    """Linux: a SIGKILLed supervisor takes its launcher along instead of leaving it to run unseen."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
+
+
+def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:
+    """Report on the folder; non-zero if any job failed, was lost or never began."""
+    from runs.report import build, print_summary
+
+    if missing:
+        write_json(folder / "not_begun.json", {"jobs": missing, "launcher_exit_code": code})
+    else:
+        (folder / "not_begun.json").unlink(missing_ok=True)
+    summary = build(folder)
+    print_summary(summary)
+    if code and not summary.failed and not missing:
+        log = folder / "launcher.log"
+        print(f"the launcher ended with code {code}; its output is in {log}", file=sys.stderr)
+        _show_tail(log)
+    for job in missing:
+        print(f"never began: {' '.join(job)} (see {folder / 'launcher.log'})", file=sys.stderr)
+    return 1 if summary.failed or missing or code else 0
+
+
+def _show_tail(log: Path, lines: int = 12) -> None:
+    width = shutil.get_terminal_size().columns
+    for line in log.read_text(errors="replace").splitlines()[-lines:]:
+        print("  " + line[:width], file=sys.stderr)
