@@ -23,7 +23,7 @@ import time
 import urllib.parse
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _plain(value: Any, where: str) -> Any:
         if bad := [key for key in value if not isinstance(key, str)]:
             raise ConfigError(f"{where}: key {bad[0]!r} is not a string, so it has no canonical form; use string keys")
         return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)) or type(value).__name__ == "ListConfig":
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, np.generic):
         value = value.item()
