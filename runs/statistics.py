@@ -1,0 +1,241 @@
+"""Intervals and tests for results that vary over seeds and instances. Seeded: the same numbers give the same answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from runs.errors import ConfigError
+
+RESAMPLES = 10_000
+SEED = 20230212
+TestKind = Literal["wilcoxon", "bootstrap", "t"]
+TEST_KINDS: tuple[TestKind, ...] = ("wilcoxon", "bootstrap", "t")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean of ``n`` values; the bounds are None where the data give no interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Outcome of a paired test of ``n`` differences against a threshold.
+
+    ``direction`` is +1 or -1 for the side of the threshold the test points to, 0 for neither.
+    """
+
+    effect: Interval
+    p_value: float
+    direction: int
+    effect_size: float
+
+
+def expanded_levels(n: int, level: float) -> tuple[float, float]:
+    """Quantile levels of a percentile bootstrap interval, widened for small ``n`` as a t interval is.
+
+    References
+    ----------
+    Hesterberg, What teachers should know about the bootstrap, The American Statistician 69 (2015), section 4.
+    """
+    low = float(stats.norm.cdf(-np.sqrt(n / (n - 1)) * stats.t.ppf(1 - level / 2, n - 1)))
+    return low, 1 - low
+
+
+def mean_interval(
+    values: npt.ArrayLike,
+    seeds: npt.ArrayLike,
+    instances: npt.ArrayLike,
+    level: float = 0.05,
+    resamples: int = 2_000,
+) -> Interval:
+    """Mean over all values and its bootstrap interval over seeds, hierarchical where there are instances too.
+
+    Seeds and instances are resampled independently (the pigeonhole bootstrap), because every seed sees the same instances.
+    One seed says nothing about the spread over seeds: no interval.
+
+    Parameters
+    ----------
+    values, seeds, instances
+        (n,) one entry per result. Values that are not finite are left out.
+
+    References
+    ----------
+    Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007).
+    """
+    frame = pd.DataFrame({"value": values, "seed": seeds, "instance": instances})
+    frame["value"] = frame["value"].astype(float)
+    frame = frame[np.isfinite(frame["value"])]
+    if frame.empty:
+        return Interval(float("nan"), None, None, 0)
+    mean, n = float(frame["value"].mean()), len(frame)
+    cells = frame.groupby(["seed", "instance"])["value"].agg(["sum", "size"]).unstack(fill_value=0)
+    total, count = cells["sum"].to_numpy(dtype=float), cells["size"].to_numpy(dtype=float)
+    n_seeds, n_instances = total.shape
+    if n_seeds < 2:
+        return Interval(mean, None, None, n)
+    seed_weight, instance_weight = _draws(n_seeds, resamples), _draws(n_instances, resamples)
+    sums = (seed_weight * (instance_weight @ total.T)).sum(axis=1)
+    counts = (seed_weight * (instance_weight @ count.T)).sum(axis=1)
+    means = sums[counts > 0] / counts[counts > 0]
+    low, high = np.quantile(means, expanded_levels(n_seeds, level))
+    return Interval(mean, float(min(low, mean)), float(max(high, mean)), n)
+
+
+def paired_test(
+    differences: npt.ArrayLike,
+    kind: TestKind = "wilcoxon",
+    level: float = 0.05,
+    threshold: float = 0.0,
+    reference: npt.ArrayLike | None = None,
+) -> PairedTest:
+    """Two-sided test that paired ``differences`` lie to one side of ``threshold``.
+
+    Parameters
+    ----------
+    differences
+        (n,) one per pair.
+    kind
+        "wilcoxon" (signed ranks), "bootstrap" (of the mean, distribution free) or "t" (normal differences: the only one
+        that can decide with three seeds).
+    level
+        1 - level is the confidence of the interval of the mean.
+    threshold
+        The effect to be exceeded, in the unit of the effect.
+    reference
+        (n,) positive magnitudes: the effect is then relative, mean(differences) / mean(reference).
+
+    Raises
+    ------
+    ConfigError
+        Unknown ``kind``.
+    """
+    d = np.asarray(differences, dtype=float)
+    scale = np.ones_like(d) if reference is None else np.asarray(reference, dtype=float)
+    n = len(d)
+    if n == 0:
+        return PairedTest(Interval(float("nan"), None, None, 0), 1.0, 0, float("nan"))
+    effect = _ratio(d.mean(), scale.mean())
+    if n == 1:
+        return PairedTest(Interval(effect, None, None, 1), 1.0, 0, float("nan"))
+    excess = d - threshold * scale
+    replicates = _resampled_ratios(d, scale)
+    if kind == "t":
+        interval, p_value, direction = _t_test(d, excess, scale.mean(), level)
+    else:
+        low, high = np.quantile(replicates, expanded_levels(n, level))
+        interval = Interval(effect, float(min(low, effect)), float(max(high, effect)), n)
+        if kind == "wilcoxon":
+            p_value, direction = _wilcoxon(excess)
+        elif kind == "bootstrap":
+            p_value, direction = _bootstrap_p(replicates, threshold, n)
+        else:
+            raise ConfigError(f"test.kind is '{kind}'; choose one of {', '.join(TEST_KINDS)}")
+    return PairedTest(interval, p_value, direction, standardised_effect(excess))
+
+
+def smallest_p(kind: TestKind, n: int) -> float:
+    """The smallest p-value ``kind`` can give with ``n`` pairs: above the level, no data could decide."""
+    if n < 2:
+        return 1.0
+    if kind == "wilcoxon":
+        return min(1.0, 2.0 ** (1 - n))
+    if kind == "bootstrap":
+        return float(2 * stats.t.cdf(stats.norm.ppf(1 / (RESAMPLES + 1)) * np.sqrt((n - 1) / n), n - 1))
+    return 0.0
+
+
+def standardised_effect(differences: npt.ArrayLike) -> float:
+    """Cohen's d of paired differences, mean / standard deviation; infinite without spread, 0 if all are 0, NaN for n < 2."""
+    d = np.asarray(differences, dtype=float)
+    if len(d) < 2:
+        return float("nan")
+    spread, mean = d.std(ddof=1), d.mean()
+    if spread <= 1e-15 * max(1.0, abs(mean)):
+        return 0.0 if mean == 0 else float(np.copysign(np.inf, mean))
+    return float(mean / spread)
+
+
+def holm(p_values: npt.ArrayLike) -> np.ndarray:
+    """p-values adjusted for testing all of them at once, in the order given.
+
+    References
+    ----------
+    Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    result = np.empty_like(p)
+    result[order] = np.minimum(adjusted, 1.0)
+    return result
+
+
+@lru_cache(maxsize=4)
+def _draws(n: int, resamples: int) -> np.ndarray:
+    """(resamples, n) how often each of ``n`` items is drawn with replacement; different streams for different n."""
+    rng = np.random.default_rng([SEED, n])
+    weights = np.empty((resamples, n), dtype=np.float32)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
+    weights.flags.writeable = False
+    return weights
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """numerator / denominator; over a reference of zero a difference is infinitely large, and no difference is 0."""
+    if denominator:
+        return float(numerator / denominator)
+    return float(np.sign(numerator) * np.inf) if numerator else 0.0
+
+
+def _resampled_ratios(d: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(resamples,) mean(d) / mean(scale) over pairs drawn with replacement."""
+    weights = _draws(len(d), RESAMPLES)
+    numerator, denominator = weights @ d, weights @ scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(
+            denominator != 0, numerator / denominator, np.where(numerator == 0, 0.0, np.sign(numerator) * 1e300)
+        )
+
+
+def _t_test(d: np.ndarray, excess: np.ndarray, scale: float, level: float) -> tuple[Interval, float, int]:
+    """Differences without any spread are copies of one result, not evidence: p = 1."""
+    n, mean = len(d), excess.mean()
+    effect = _ratio(d.mean(), scale)
+    standard_error = excess.std(ddof=1) / np.sqrt(n)
+    if standard_error <= 1e-15 * max(1.0, abs(mean)):
+        return Interval(effect, effect, effect, n), 1.0, 0
+    half = float(stats.t.ppf(1 - level / 2, n - 1) * standard_error) / (scale or 1.0)
+    p_value = float(2 * stats.t.sf(abs(mean) / standard_error, n - 1))
+    return Interval(effect, effect - half, effect + half, n), p_value, int(np.sign(mean))
+
+
+def _wilcoxon(excess: np.ndarray) -> tuple[float, int]:
+    """Pratt's treatment of zeros: pairs without a difference weaken the evidence instead of vanishing."""
+    if not np.any(excess):
+        return 1.0, 0
+    ranks = stats.rankdata(np.abs(excess))
+    direction = int(np.sign((ranks * np.sign(excess)).sum()))
+    distinct = len(np.unique(np.abs(excess))) == len(excess) and np.all(excess != 0)
+    method = "exact" if distinct and len(excess) <= 50 else stats.PermutationMethod() if len(excess) <= 13 else "approx"
+    outcome = stats.wilcoxon(excess, zero_method="pratt", method=method)
+    return float(outcome.pvalue), direction
+
+
+def _bootstrap_p(replicates: np.ndarray, threshold: float, n: int) -> tuple[float, int]:
+    """The level at which ``threshold`` leaves the interval of :func:`expanded_levels`."""
+    below = (np.sum(replicates < threshold) + 0.5 * np.sum(replicates == threshold) + 0.5) / (len(replicates) + 1)
+    z = stats.norm.ppf(below) * np.sqrt((n - 1) / n)
+    return float(2 * stats.t.sf(abs(z), n - 1)), int(np.sign(0.5 - below))

@@ -1,0 +1,67 @@
+"""The summary of a sweep: one row per method and metric, with its interval and the published number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from runs.published import Published
+from runs.results import dataset_of
+from runs.searches import OPTIMUM
+from runs.statistics import mean_interval
+
+REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
+REPORT_COLUMNS += ["published", "published_source", "unit"]
+
+UNITS = {"primal_integral": "s", "primal_integral_evaluations": "evaluations", "seconds": "s", "wall_seconds": "s"}
+
+
+def summarise(results: pd.DataFrame, published: Iterable[Published] = ()) -> pd.DataFrame:
+    """Mean and interval over seeds (and instances) of every metric, :data:`REPORT_COLUMNS`.
+
+    Where an experiment has several data sets, each also gets its own rows, the metric named ``primal_gap/ca_small``.
+    """
+    published = list(published)
+    rows = []
+    for paper, experiment, method, metric, dataset, name, group in blocks(results):
+        interval = mean_interval(group["value"], group["seed"], group["instance"])
+        fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
+        theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
+        unit = UNITS.get(metric, "")
+        right = (theirs.value, theirs.source, theirs.unit or unit) if theirs else (None, "", unit)
+        rows.append((paper, experiment, method, name, interval.mean, interval.low, interval.high, interval.n, *right))
+    return pd.DataFrame(rows, columns=REPORT_COLUMNS)
+
+
+def blocks(results: pd.DataFrame) -> Iterator[tuple[str, str, str, str, str, str, pd.DataFrame]]:
+    """(paper, experiment, method, metric, data set, name of the row, results) of every row of the summary.
+
+    The data set is "" where a row spans several.
+    """
+    for (paper, experiment), part in results[results["metric"] != OPTIMUM].groupby(["paper", "experiment"], sort=True):
+        part = part.assign(dataset=part["instance"].map(dataset_of))
+        datasets = sorted(set(part["dataset"]))
+        for (method, metric), group in part.groupby(["method", "metric"], sort=True):
+            key = str(paper), str(experiment), str(method), str(metric)
+            yield *key, datasets[0] if len(datasets) == 1 else "", str(metric), group
+            if len(datasets) > 1:
+                for dataset, block in group.groupby("dataset", sort=True):
+                    yield *key, str(dataset), f"{metric}/{dataset}", block
+
+
+def beside_published(
+    results: pd.DataFrame, table: pd.DataFrame, published: Iterable[Published]
+) -> list[tuple[Published, pd.Series | None]]:
+    """Every published number with the row of the summary that measures the same, or None."""
+    keys = [(*block[:5], block[5]) for block in blocks(results)]
+    found = []
+    for entry in published:
+        row = None
+        for paper, experiment, method, metric, dataset, name in keys:
+            if paper == entry.paper and entry.fits(experiment, method, metric, dataset):
+                same = (table["experiment"] == experiment) & (table["method"] == method) & (table["metric"] == name)
+                row = table[same & (table["paper"] == paper)].iloc[0]
+                break
+        found.append((entry, row))
+    return found
