@@ -130,7 +130,7 @@ class ILP:
         return mask
 
     @cached_property
-    def A_csc(self) -> sp.csc_matrix:
+    def A_csc(self) -> sp.csc_matrix:  # noqa: N802 - the field's name with its format
         """Column-wise copy of ``A``."""
         matrix = self.A.tocsc()
         for array in (matrix.data, matrix.indices, matrix.indptr):

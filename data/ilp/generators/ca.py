@@ -17,8 +17,8 @@ Bid = tuple[np.ndarray, float]  # sorted items, price
 class CombinatorialAuction:
     """``max sum price x  s.t.`` each item that occurs is sold at most once, x binary.
 
-    A bidder with more than two bids gets a dummy item shared by them, so at most one of them wins; with exactly two they
-    are not exclusive, as in the published generator.
+    A bidder with more than two bids gets a dummy item shared by them, so at most one of them wins; with exactly two
+    they are not exclusive, as in the published generator.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class CombinatorialAuction:
     additivity
         A bundle of s items is worth ``s ** (1 + additivity)`` on top of its items.
     budget_factor, resale_factor
-        A substitute costs at most ``budget_factor`` times the first bid and has at least ``resale_factor`` of its resale
-        value.
+        A substitute costs at most ``budget_factor`` times the first bid and has at least ``resale_factor`` of its
+        resale value.
     """
 
     items: int = 2000
@@ -53,7 +53,7 @@ class CombinatorialAuction:
     def __post_init__(self) -> None:
         expect(self.items >= 2, "CA", "items", self.items, "at least 2")
         expect(self.bids >= 1, "CA", "bids", self.bids, "at least 1")
-        expect(0 <= self.min_value, "CA", "min_value", self.min_value, "a number >= 0")
+        expect(self.min_value >= 0, "CA", "min_value", self.min_value, "a number >= 0")
         expect(self.min_value <= self.max_value, "CA", "max_value", self.max_value, f">= min_value ({self.min_value})")
         expect(0 <= self.value_deviation <= 1, "CA", "value_deviation", self.value_deviation, "a number in [0, 1]")
         probability = self.add_item_probability

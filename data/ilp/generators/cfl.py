@@ -15,9 +15,9 @@ from data.ilp.problem import ILP
 class CapacitatedFacilityLocation:
     """Open facilities (binary y) and serve shares of demands (continuous x in [0, 1]) at least cost.
 
-    Demands are uniform integers in 5..35, raw capacities in 10..160, opening costs ``U{100..110} sqrt(capacity) + U{0..90}``
-    rounded down; then capacities are scaled so that they sum to about ``ratio`` times all demand. Serving costs ten times
-    the distance in the unit square times the demand.
+    Demands are uniform integers in 5..35, raw capacities in 10..160, opening costs ``U{100..110} sqrt(capacity) +
+    U{0..90}`` rounded down; then capacities are scaled so that they sum to about ``ratio`` times all demand. Serving
+    costs ten times the distance in the unit square times the demand.
 
     Variables are x (customer-major), then y; rows are one per customer (served fully), one per facility (capacity), one
     for total capacity and one ``x_ij <= y_j`` per pair.

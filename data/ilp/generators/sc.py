@@ -51,8 +51,8 @@ class SetCover:
         counts = 2 + np.bincount(extra, minlength=self.columns)
         if counts.max() > self.rows:
             raise ConfigError(
-                f"data.generator.density of the SC generator is {self.density}: {name} drew {counts.max()} entries for a "
-                f"column of {self.rows} rows; lower the density"
+                f"data.generator.density of the SC generator is {self.density}: {name} drew {counts.max()} entries "
+                f"for a column of {self.rows} rows; lower the density"
             )
         indptr = np.concatenate([[0], np.cumsum(counts)])
         members = self._members(rng, indptr)

@@ -1,0 +1,67 @@
+"""Instance files by suffix: ``.mps``, ``.lp`` and their ``.gz``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.ilp.problem import ILP
+from runs.errors import InvalidProblem
+
+SUFFIXES = (".mps", ".mps.gz", ".lp", ".lp.gz")
+
+
+def read(path: Path | str) -> ILP:
+    """Read one instance file.
+
+    Raises
+    ------
+    InvalidProblem
+        The file is missing, unreadable, of another kind, or breaks its format.
+    MissingDependency
+        An LP file, and HiGHS is not installed.
+    """
+    path = Path(path).expanduser()
+    suffix = _suffix(path)
+    if not path.is_file():
+        raise InvalidProblem(f"{path} is {'no file' if path.exists() else 'missing'}; expected a file {_kinds()}")
+    if suffix is None:
+        raise InvalidProblem(f"{path} has an unknown suffix; expected a file {_kinds()}")
+    if suffix.startswith(".mps"):
+        from data.ilp.mps import read_mps
+
+        return read_mps(path)
+    from data.ilp.lp_file import read_lp
+
+    return read_lp(path)
+
+
+def stem(path: Path | str) -> str:
+    """File name without folder and instance suffix: ``10teams.mps.gz`` is ``10teams``."""
+    name = Path(path).name
+    return name[: len(name) - len(_suffix(Path(path)) or "")]
+
+
+def instances(folder: Path | str) -> list[Path]:
+    """The instance files of a folder, sorted by name.
+
+    Raises
+    ------
+    InvalidProblem
+        The folder cannot be listed or holds no instance.
+    """
+    folder = Path(folder).expanduser()
+    try:
+        found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file())
+    except OSError as error:
+        raise InvalidProblem(f"the folder {folder} cannot be listed: {error.strerror}") from error
+    if not found:
+        raise InvalidProblem(f"the folder {folder} holds no instance; expected files {_kinds()}")
+    return found
+
+
+def _suffix(path: Path) -> str | None:
+    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
+
+
+def _kinds() -> str:
+    return f"ending in {', '.join(SUFFIXES)}"
