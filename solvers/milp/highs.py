@@ -1,0 +1,148 @@
+"""HiGHS through highspy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from data.ilp.problem import ILP
+from runs.checkpoint import Checkpoint
+from runs.errors import SolverFailure, require
+from solvers.base import Budget, Solution, Status
+from solvers.milp.base import OnIncumbent
+from solvers.milp.incumbent import Incumbent
+from solvers.milp.lp import pass_model, set_option
+from solvers.milp.native import Candidate, Outcome, solve_native
+
+
+class Highs:
+    """Branch and bound with HiGHS, one thread; see :class:`solvers.milp.base.MilpSolver`.
+
+    On large models HiGHS looks at its limits too seldom: after the budget the caller gets its best so far while a thread
+    finishes in the background. Full-size problems belong in :class:`solvers.milp.process.ChildProcess`.
+
+    Parameters
+    ----------
+    relative_gap
+        Stop when the relative gap between incumbent and bound is this small.
+    presolve
+        False turns presolving off.
+    settings
+        Further HiGHS options by name.
+
+    Raises
+    ------
+    ConfigError
+        When solving: an option that HiGHS refuses.
+    """
+
+    def __init__(
+        self, relative_gap: float = 0.0, presolve: bool = True, settings: dict[str, Any] | None = None
+    ) -> None:
+        self.relative_gap = relative_gap
+        self.presolve = presolve
+        self.settings = dict(settings or {})
+
+    def solve(
+        self,
+        problem: ILP,
+        *,
+        budget: Budget,
+        scorer: object = None,
+        initial: np.ndarray | None = None,
+        cutoff: float | None = None,
+        rng: np.random.Generator,
+        on_incumbent: OnIncumbent | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Solution:
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        seed = int(rng.integers(2**31 - 1))
+
+        def find_any() -> Solution:
+            rest = replace(budget, seconds=None if budget.seconds is None else incumbent.meter.remaining_seconds)
+            feasibility = replace(problem, c=np.zeros(problem.n), offset=0.0)
+            return self.solve(feasibility, budget=rest, rng=rng)
+
+        return solve_native(incumbent, lambda: _HighsModel(self, incumbent, seed), find_any)
+
+
+class _HighsModel:
+    """One HiGHS model of one solve; objective without its offset, as a minimisation."""
+
+    def __init__(self, solver: Highs, incumbent: Incumbent, seed: int) -> None:
+        self._highspy = require("highspy", "solvers")
+        self._incumbent = incumbent
+        self._stop = False
+        minimal = incumbent.problem.to_min()
+        self._offset = minimal.offset
+        self._highs = self._highspy.Highs()
+        options: dict[str, Any] = {
+            "output_flag": False,
+            "threads": 1,
+            "parallel": "off",
+            "random_seed": seed,
+            "mip_rel_gap": solver.relative_gap,
+            "presolve": "choose" if solver.presolve else "off",
+        }
+        nodes = incumbent.meter.budget.evaluations
+        if nodes is not None:
+            options["mip_max_nodes"] = min(nodes, 2**31 - 1)
+        if incumbent.cutoff is not None:
+            options["objective_bound"] = incumbent.native_cutoff
+        for key, value in (options | solver.settings).items():
+            set_option(self._highs, key, value)
+        pass_model(self._highspy, self._highs, replace(minimal, offset=0.0))
+        if incumbent.start is not None:
+            known = np.flatnonzero(~np.isnan(incumbent.start)).astype(np.int32)
+            self._highs.setSolution(len(known), known, incumbent.start[known])
+
+    def run(self, report: Callable[[Candidate], None]) -> Outcome:
+        def on_solution(event: Any) -> None:
+            data = event.data_out
+            x = np.array(data.mip_solution)
+            seconds = self._incumbent.meter.seconds
+            report(Candidate(x, seconds, int(data.mip_node_count), self._bound(data.mip_dual_bound)))
+
+        def on_check(event: Any) -> None:
+            if self._stop:
+                event.interrupt()
+
+        highs = self._highs
+        highs.cbMipImprovingSolution.subscribe(on_solution)
+        for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
+            event.subscribe(on_check)
+        set_option(highs, "time_limit", min(self._incumbent.meter.remaining_seconds, highs.getOptionValue("time_limit")[1]))
+        highs.run()
+        highs.clearCallbacks()
+        return self._outcome(report)
+
+    def _outcome(self, report: Callable[[Candidate], None]) -> Outcome:
+        kinds = self._highspy.HighsModelStatus
+        status, info = self._highs.getModelStatus(), self._highs.getInfo()
+        failures = (kinds.kLoadError, kinds.kModelError, kinds.kPresolveError, kinds.kSolveError, kinds.kPostsolveError)
+        if status in failures or status == kinds.kMemoryLimit:
+            raise SolverFailure(f"HiGHS stopped with status {status.name}")
+        nodes = max(int(info.mip_node_count), 0)
+        pure_lp = not self._incumbent.problem.integer.any()
+        if info.primal_solution_status == 2:  # a feasible point is there
+            report(Candidate(np.array(self._highs.getSolution().col_value), self._incumbent.meter.seconds, nodes))
+        proofs = {kinds.kOptimal: Status.OPTIMAL, kinds.kModelEmpty: Status.OPTIMAL, kinds.kUnbounded: Status.UNBOUNDED}
+        proofs |= {kinds.kInfeasible: Status.INFEASIBLE, kinds.kObjectiveBound: Status.INFEASIBLE}
+        found = proofs.get(status, Status.NO_SOLUTION)
+        if pure_lp:
+            bound = self._bound(info.objective_function_value) if found == Status.OPTIMAL else math.nan
+        else:
+            bound = self._bound(info.mip_dual_bound)
+        return Outcome(found, bound, nodes, status == kinds.kUnboundedOrInfeasible)
+
+    def _bound(self, dual: float) -> float:
+        if not math.isfinite(dual):
+            return math.nan
+        return -(dual + self._offset) if self._incumbent.problem.maximize else dual + self._offset
+
+    def stop(self) -> None:
+        self._stop = True

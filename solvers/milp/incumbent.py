@@ -1,0 +1,178 @@
+"""What every back end owes its caller: the best checked solution so far, its trace, and the final answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from data.ilp.problem import INTEGRALITY, ILP
+from runs import interrupt
+from runs.anytime import Trace
+from runs.errors import InvalidProblem, SolverFailure
+from solvers.base import Budget, Solution, Status
+from solvers.milp.base import OnIncumbent
+from solvers.milp.lp import PersistentLP
+
+CUTOFF_TOLERANCE = 1e-8
+"""A solution this much worse than the cut-off is still at least that good (as in the paper's ``incumbent + 1e-8``)."""
+
+
+class Incumbent:
+    """Best solution of one solve; nothing enters that the problem has not checked.
+
+    Parameters
+    ----------
+    problem, budget
+        As given to the back end; the clock starts here.
+    initial
+        (n,) start. NaN entries make it a partial start, which is only a hint. A complete one is checked, and becomes the
+        first row of the trace unless it is worse than the cut-off.
+    cutoff
+        In the problem's own sense.
+    on_incumbent
+        Told about every improvement.
+
+    Raises
+    ------
+    InvalidProblem
+        The complete start is infeasible (names the worst violation), or has the wrong shape.
+    """
+
+    def __init__(
+        self,
+        problem: ILP,
+        budget: Budget,
+        initial: np.ndarray | None = None,
+        cutoff: float | None = None,
+        on_incumbent: OnIncumbent | None = None,
+    ) -> None:
+        self.meter = budget.start()
+        self.problem = problem
+        self.cutoff = cutoff
+        self.trace = Trace(maximize=problem.maximize)
+        self.x: np.ndarray | None = None
+        self.objective = math.nan
+        self.start: np.ndarray | None = None
+        self._on_incumbent = on_incumbent
+        self._sense = -1.0 if problem.maximize else 1.0
+        self._unrepaired: np.ndarray | None = None
+        if initial is not None:
+            self._accept_start(np.array(initial, np.float64))
+
+    def _accept_start(self, start: np.ndarray) -> None:
+        if start.shape != (self.problem.n,):
+            raise InvalidProblem(
+                f"{self.problem.name}: the initial solution has shape {start.shape}; expected ({self.problem.n},)"
+            )
+        self.start = start
+        if np.isnan(start).any():
+            return
+        if not self.problem.is_feasible(start):
+            violation, amount = self.problem.worst_violation(start)
+            raise InvalidProblem(
+                f"{self.problem.name}: the initial solution is infeasible: {violation} (off by {amount:.6g}). "
+                "Pass a feasible one, or None"
+            )
+        self.offer(start)
+
+    @property
+    def value(self) -> float:
+        """Objective of the best solution as a minimisation; infinite without one."""
+        return math.inf if self.x is None else self._sense * self.objective
+
+    @property
+    def native_cutoff(self) -> float:
+        """Upper limit to set in a solver of ``problem.to_min()`` without its offset; infinite without a cut-off.
+
+        It lies a little above the cut-off, because solvers keep only strictly better solutions and, where they find the
+        objective integral, round the limit down by one unit (SCIP does so within 1e-6 of a unit that is at most the smallest
+        coefficient). :meth:`admits` refuses what slips through.
+        """
+        if self.cutoff is None:
+            return math.inf
+        sizes = np.abs(self.problem.c[self.problem.c != 0])
+        slack = 1e-7 * max(1.0, abs(self.cutoff)) + 1e-4 * (sizes.min() if len(sizes) else 0.0)
+        return self._sense * (self.cutoff - self.problem.offset) + slack
+
+    def admits(self, objective: float) -> bool:
+        """True when ``objective`` is at least as good as the cut-off."""
+        tolerance = CUTOFF_TOLERANCE + 1e-12 * abs(self.cutoff or 0.0)  # the second term is rounding of a long sum
+        return self.cutoff is None or self._sense * (objective - self.cutoff) <= tolerance
+
+    def offer(
+        self, x: np.ndarray, seconds: float | None = None, evaluations: int = 0, bound: float = math.nan
+    ) -> bool:
+        """Round the integers of ``x`` (n,), check it, keep it if it is the best; True when it was kept.
+
+        A solution that rounding breaks is remembered and repaired by :meth:`solution`. ``bound`` is in the problem's sense.
+        """
+        rounded = self._rounded(x)
+        if not self.problem.is_feasible(rounded):
+            self._unrepaired = rounded
+            return False
+        objective = self.problem.objective(rounded)
+        if not self.admits(objective) or self._sense * objective >= self.value:
+            return False
+        self.x, self.objective = rounded, objective
+        seconds = self.meter.seconds if seconds is None else seconds
+        self.meter.evaluations = max(self.meter.evaluations, evaluations)
+        self.trace.record(seconds, self.meter.evaluations, objective, bound)
+        if self._on_incumbent is not None:
+            self._on_incumbent(seconds, rounded.copy(), objective)
+        return True
+
+    def _rounded(self, x: np.ndarray) -> np.ndarray:
+        rounded = np.array(x, np.float64)
+        whole = self.problem.integer
+        rounded[whole] = np.rint(rounded[whole])
+        lb = np.where(whole, np.ceil(self.problem.lb - INTEGRALITY), self.problem.lb)
+        ub = np.where(whole, np.floor(self.problem.ub + INTEGRALITY), self.problem.ub)
+        return np.clip(rounded, lb, ub) + 0.0  # + 0.0 makes -0.0 plain
+
+    def solution(self, status: Status, bound: float = math.nan, evaluations: int = 0) -> Solution:
+        """The answer: last row appended, status made to agree with what could be checked.
+
+        Parameters
+        ----------
+        status
+            What the back end says. ``optimal`` stays only with a solution whose objective meets ``bound``, ``infeasible``
+            only without one (a start that nothing admitted beats is optimal).
+        bound
+            Dual bound in the problem's sense.
+        """
+        if self._unrepaired is not None and not interrupt.requested():
+            repaired = solve_continuous(self.problem, self._unrepaired)
+            if repaired is not None:
+                self.offer(repaired)
+        status = self._checked(status, bound)
+        if status == Status.OPTIMAL:
+            bound = self.objective
+        self.meter.evaluations = max(self.meter.evaluations, evaluations)
+        self.trace.record(self.meter.seconds, self.meter.evaluations, self.objective, bound)
+        return Solution(self.x, self.objective, self.x is not None, status, self.trace)
+
+    def _checked(self, status: Status, bound: float) -> Status:
+        if self.x is None:
+            if status == Status.OPTIMAL:  # the proved optimum is worse than the cut-off, or failed the check
+                proved = self.cutoff is not None and not self.admits(bound)
+                return Status.INFEASIBLE if proved else Status.NO_SOLUTION
+            return Status.NO_SOLUTION if status == Status.FEASIBLE else status
+        if status == Status.INFEASIBLE:
+            return Status.OPTIMAL
+        if status == Status.OPTIMAL and not self.value <= self._sense * bound + 1e-6 * max(1.0, abs(bound)):
+            return Status.FEASIBLE
+        return Status.FEASIBLE if status == Status.NO_SOLUTION else status
+
+
+def solve_continuous(problem: ILP, x: np.ndarray, seconds: float = 5.0) -> np.ndarray | None:
+    """Best values of the continuous variables for the integers of ``x`` (n,), by an LP; None where there are none."""
+    if problem.integer.all():
+        return None
+    fixed = np.flatnonzero(problem.integer)
+    try:
+        lp = PersistentLP(problem.to_min())
+        lp.set_bounds(x[fixed], x[fixed], fixed)
+        return lp.solve("dual_simplex", seconds=seconds).x
+    except SolverFailure:
+        return None

@@ -1,0 +1,47 @@
+"""Rational coefficients to integers, as constraint programming needs them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+_MAX_DENOMINATOR = 10**6
+_RELATIVE_ERROR = 1e-6
+
+
+def integer_factor(values: np.ndarray, largest: float) -> int | None:
+    """A factor f that makes all ``f * values`` (k,) integers.
+
+    The smallest exact one (up to float rounding, denominators to 10^6); else the largest power of two that keeps every
+    ``f |value| <= largest`` where rounding then changes no value by more than 1e-6 relative.
+
+    Returns
+    -------
+    None where no factor keeps 1e-6.
+    """
+    sizes = np.unique(np.abs(values[values != 0]))
+    if not len(sizes):
+        return 1
+    exact = _common_denominator(sizes, largest)
+    if exact is not None:
+        return exact
+    power = math.floor(math.log2(largest / float(sizes[-1])))
+    factor = 2 ** min(max(power, 0), 52)
+    error = np.abs(np.rint(sizes * factor) / factor - sizes)
+    return factor if (error <= _RELATIVE_ERROR * sizes).all() else None
+
+
+def _common_denominator(sizes: np.ndarray, largest: float) -> int | None:
+    factor = 1
+    for value in sizes.tolist():
+        scaled = value * factor
+        if abs(scaled - round(scaled)) > 1e-12 * max(1.0, scaled):
+            fraction = Fraction(value).limit_denominator(_MAX_DENOMINATOR)
+            if abs(float(fraction) - value) > 1e-15 * value:
+                return None
+            factor = math.lcm(factor, fraction.denominator)
+        if factor * float(sizes[-1]) > largest:
+            return None
+    return factor

@@ -1,0 +1,141 @@
+"""Runs a blocking native solver in a worker thread, so that signals, the deadline and incumbents are seen while it works.
+
+Signal handlers of Python run in the main thread between byte codes: a native call there would delay them to its end.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from runs import interrupt
+from runs.errors import RepriseError, SolverFailure
+from solvers.base import Solution, Status
+from solvers.milp.incumbent import Incumbent
+
+_POLL_SECONDS = 0.05
+_GRACE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A solution a native solver found: unchecked, on the clock of the whole solve; ``bound`` in the problem's sense."""
+
+    x: np.ndarray
+    seconds: float
+    nodes: int = 0
+    bound: float = math.nan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a native solve ended; ``bound`` in the problem's sense, ``ambiguous``: infeasible or unbounded, unknown which."""
+
+    status: Status
+    bound: float = math.nan
+    nodes: int = 0
+    ambiguous: bool = False
+
+
+class Native(Protocol):
+    """A model inside a native solver."""
+
+    def run(self, report: Callable[[Candidate], None]) -> Outcome:
+        """Solve to the end or the limits; called in the worker thread."""
+        ...
+
+    def stop(self) -> None:
+        """Ask :meth:`run` to end soon; called from another thread, again and again."""
+        ...
+
+
+def solve_native(
+    incumbent: Incumbent, build: Callable[[], Native], find_any: Callable[[], Solution] | None = None
+) -> Solution:
+    """Build and run a native model; the answer of a back end.
+
+    Parameters
+    ----------
+    incumbent
+        Collects and checks what the solver finds.
+    build
+        Makes the model; its time is part of the budget.
+    find_any
+        Solves the problem without an objective, which tells an infeasible problem from an unbounded one.
+    """
+    if incumbent.problem.n == 0:
+        incumbent.offer(np.zeros(0))
+        return incumbent.solution(Status.OPTIMAL if incumbent.x is not None else Status.INFEASIBLE, incumbent.objective)
+    with interrupt.watch():
+        if incumbent.meter.exhausted:
+            return incumbent.solution(_stopped())
+        native = build()
+        outcome = _run(native, incumbent) or Outcome(_stopped())
+        if outcome.ambiguous:
+            outcome = _told_apart(incumbent, outcome, find_any)
+        status = outcome.status
+        if status in (Status.FEASIBLE, Status.NO_SOLUTION):
+            status = _stopped()
+        return incumbent.solution(status, outcome.bound, outcome.nodes)
+
+
+def _stopped() -> Status:
+    return Status.INTERRUPTED if interrupt.requested() else Status.NO_SOLUTION
+
+
+def _told_apart(incumbent: Incumbent, outcome: Outcome, find_any: Callable[[], Solution] | None) -> Outcome:
+    if incumbent.x is not None:
+        return Outcome(Status.UNBOUNDED, nodes=outcome.nodes)
+    if find_any is None or incumbent.meter.exhausted:
+        return Outcome(_stopped(), nodes=outcome.nodes)
+    found = find_any()
+    if found.assignment is None:
+        return Outcome(found.status, nodes=outcome.nodes)
+    incumbent.offer(found.assignment)
+    return Outcome(Status.UNBOUNDED, nodes=outcome.nodes)
+
+
+def _run(native: Native, incumbent: Incumbent) -> Outcome | None:
+    """Pump candidates until the solver ends; None when it did not end within the grace after being asked to."""
+    events: queue.SimpleQueue[Candidate | Outcome | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            events.put(native.run(events.put))
+        except BaseException as error:  # carried to the caller's thread
+            events.put(error)
+
+    # Not a daemon: a solver that outlives its grace must not be torn down with the interpreter under it
+    thread = threading.Thread(target=work, name=type(native).__name__)
+    thread.start()
+    asked_at: float | None = None
+    try:
+        while True:
+            meter = incumbent.meter
+            if interrupt.requested() or meter.remaining_seconds <= 0:
+                asked_at = meter.seconds if asked_at is None else asked_at
+                native.stop()
+                if meter.seconds - asked_at > _GRACE_SECONDS + 0.02 * asked_at:
+                    return None
+            try:
+                event = events.get(timeout=min(_POLL_SECONDS, max(meter.remaining_seconds, 0.005)))
+            except queue.Empty:
+                continue
+            if isinstance(event, Candidate):
+                incumbent.offer(event.x, event.seconds, event.nodes, event.bound)
+            elif isinstance(event, Outcome):
+                thread.join()
+                return event
+            elif isinstance(event, RepriseError) or not isinstance(event, Exception):
+                raise event
+            else:
+                raise SolverFailure(f"{type(native).__name__} failed: {event}") from event
+    except BaseException:
+        native.stop()
+        raise
