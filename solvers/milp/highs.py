@@ -14,8 +14,8 @@ from runs.checkpoint import Checkpoint
 from runs.errors import SolverFailure, require
 from solvers.base import Budget, Solution, Status
 from solvers.milp.base import OnIncumbent
+from solvers.milp.highs_model import pass_model, quiet_highs, set_option
 from solvers.milp.incumbent import Incumbent
-from solvers.milp.lp import pass_model, set_option
 from solvers.milp.native import Candidate, Outcome, solve_native
 
 
@@ -79,9 +79,8 @@ class _HighsModel:
         self._stop = False
         minimal = incumbent.problem.to_min()
         self._offset = minimal.offset
-        self._highs = self._highspy.Highs()
+        self._highs = quiet_highs()
         options: dict[str, Any] = {
-            "output_flag": False,
             "threads": 1,
             "parallel": "off",
             "random_seed": seed,
@@ -115,7 +114,8 @@ class _HighsModel:
         highs.cbMipImprovingSolution.subscribe(on_solution)
         for event in (highs.cbMipInterrupt, highs.cbSimplexInterrupt, highs.cbIpmInterrupt):
             event.subscribe(on_check)
-        set_option(highs, "time_limit", min(self._incumbent.meter.remaining_seconds, highs.getOptionValue("time_limit")[1]))
+        own_limit = highs.getOptionValue("time_limit")[1]
+        set_option(highs, "time_limit", min(self._incumbent.meter.remaining_seconds, own_limit))
         highs.run()
         highs.clearCallbacks()
         return self._outcome(report)

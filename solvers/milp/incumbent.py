@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from data.ilp.problem import INTEGRALITY, ILP
+from data.ilp.problem import ILP, INTEGRALITY
 from runs import interrupt
 from runs.anytime import Trace
 from runs.errors import InvalidProblem, SolverFailure
@@ -100,9 +100,7 @@ class Incumbent:
         tolerance = CUTOFF_TOLERANCE + 1e-12 * abs(self.cutoff or 0.0)  # the second term is rounding of a long sum
         return self.cutoff is None or self._sense * (objective - self.cutoff) <= tolerance
 
-    def offer(
-        self, x: np.ndarray, seconds: float | None = None, evaluations: int = 0, bound: float = math.nan
-    ) -> bool:
+    def offer(self, x: np.ndarray, seconds: float | None = None, evaluations: int = 0, bound: float = math.nan) -> bool:
         """Round the integers of ``x`` (n,), check it, keep it if it is the best; True when it was kept.
 
         A solution that rounding breaks is remembered and repaired by :meth:`solution`. ``bound`` is in the problem's sense.

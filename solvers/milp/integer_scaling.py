@@ -9,13 +9,14 @@ import numpy as np
 
 _MAX_DENOMINATOR = 10**6
 _RELATIVE_ERROR = 1e-6
+_BITS = 29
 
 
 def integer_factor(values: np.ndarray, largest: float) -> int | None:
     """A factor f that makes all ``f * values`` (k,) integers.
 
-    The smallest exact one (up to float rounding, denominators to 10^6); else the largest power of two that keeps every
-    ``f |value| <= largest`` where rounding then changes no value by more than 1e-6 relative.
+    The smallest exact one (up to float rounding, denominators to 10^6); else a power of two by which rounding changes no
+    value by more than 1e-9 relative, or 1e-6 where ``f |value| <= largest`` allows no larger one.
 
     Returns
     -------
@@ -27,8 +28,11 @@ def integer_factor(values: np.ndarray, largest: float) -> int | None:
     exact = _common_denominator(sizes, largest)
     if exact is not None:
         return exact
+    if float(sizes[-1]) > largest:
+        return None
     power = math.floor(math.log2(largest / float(sizes[-1])))
-    factor = 2 ** min(max(power, 0), 52)
+    enough = math.ceil(_BITS - math.log2(float(sizes[0])))  # larger numbers only make propagation slower
+    factor = 2 ** max(min(power, enough), 0)
     error = np.abs(np.rint(sizes * factor) / factor - sizes)
     return factor if (error <= _RELATIVE_ERROR * sizes).all() else None
 

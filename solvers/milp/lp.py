@@ -19,6 +19,7 @@ from data.ilp.problem import ILP
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem, SolverFailure, require
 from solvers.base import Status
+from solvers.milp.highs_model import pass_model, quiet_highs, set_option
 
 ALGORITHMS = ("auto", "dual_simplex", "primal_simplex", "simplex", "ipm", "pdlp")
 
@@ -76,13 +77,12 @@ class PersistentLP:
     def __init__(self, problem: ILP, settings: dict[str, Any] | None = None) -> None:
         if problem.maximize:
             raise InvalidProblem(f"{problem.name}: PersistentLP takes a minimisation; pass problem.to_min()")
-        highspy = require("highspy", "solvers")
-        self._highspy = highspy
-        self._highs = highspy.Highs()
+        self._highspy = highspy = require("highspy", "solvers")
+        self._highs = quiet_highs()
         self.n, self.m = problem.n, problem.m
         self._columns = np.arange(self.n, dtype=np.int32)
         self._stop_requested = False
-        options = {"output_flag": False, "threads": 1, "parallel": "off"} | (settings or {})
+        options = {"threads": 1, "parallel": "off"} | (settings or {})
         for key, value in options.items():
             set_option(self._highs, key, value)
         pass_model(highspy, self._highs, problem, relax=True)
@@ -112,9 +112,7 @@ class PersistentLP:
         self.m += 1
         return self.m - 1
 
-    def set_row(
-        self, index: int, coefficients: np.ndarray | sp.sparray | sp.spmatrix, lo: float, hi: float
-    ) -> None:
+    def set_row(self, index: int, coefficients: np.ndarray | sp.sparray | sp.spmatrix, lo: float, hi: float) -> None:
         """Replace a row's coefficients and sides, keeping the basis; the last row is the fast one (see Notes)."""
         row = self._row(index)
         if row == self.m - 1:
@@ -240,7 +238,9 @@ class PersistentLP:
 
     def _check(self, status: Any, what: str) -> None:
         if status == self._highspy.HighsStatus.kError:
-            raise InvalidProblem(f"lp: HiGHS refused the {what}: wrong length, crossed limits or a value that is not finite")
+            raise InvalidProblem(
+                f"lp: HiGHS refused the {what}: wrong length, crossed limits or a value that is not finite"
+            )
 
 
 def lp_status(highspy: Any, status: Any) -> Status:
@@ -250,49 +250,6 @@ def lp_status(highspy: Any, status: Any) -> Status:
         return Status.INTERRUPTED
     names = {kinds.kOptimal: Status.OPTIMAL, kinds.kModelEmpty: Status.OPTIMAL, kinds.kInfeasible: Status.INFEASIBLE}
     return names.get(status, Status.UNBOUNDED if status == kinds.kUnbounded else Status.NO_SOLUTION)
-
-
-def set_option(highs: Any, key: str, value: Any) -> None:
-    """Set one HiGHS option.
-
-    Raises
-    ------
-    ConfigError
-        HiGHS does not know the option or refuses the value.
-    """
-    if "kError" in str(highs.setOptionValue(key, value)):
-        raise ConfigError(f"HiGHS refuses the setting {key}={value!r}: unknown name, wrong type or out of range")
-
-
-def pass_model(highspy: Any, highs: Any, problem: ILP, relax: bool = False) -> None:
-    """Hand a minimisation to HiGHS as arrays.
-
-    Raises
-    ------
-    SolverFailure
-        HiGHS refuses it.
-    """
-    matrix = problem.A
-    kinds = np.zeros(problem.n, np.int32) if relax else problem.integer.astype(np.int32)
-    status = highs.passModel(
-        problem.n,
-        problem.m,
-        matrix.nnz,
-        int(highspy.MatrixFormat.kRowwise),
-        int(highspy.ObjSense.kMinimize),
-        problem.offset,
-        problem.c,
-        problem.lb,
-        problem.ub,
-        problem.row_lo,
-        problem.row_hi,
-        matrix.indptr.astype(np.int32),
-        matrix.indices.astype(np.int32),
-        matrix.data,
-        kinds,
-    )
-    if status == highspy.HighsStatus.kError:
-        raise SolverFailure(f"{problem.name}: HiGHS refuses the model; problem.validate() tells more")
 
 
 def _stop_on_signal(event: Any) -> None:

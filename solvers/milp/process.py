@@ -1,0 +1,223 @@
+"""Any back end in a child process, with hard limits on time and memory.
+
+The child is a fresh interpreter (a SCIP model does not survive a fork). Every incumbent it finds is sent at once, so its
+best so far is here whatever becomes of it. It dies with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+import numpy as np
+
+from data.ilp.problem import ILP
+from runs import interrupt
+from runs.checkpoint import Checkpoint
+from runs.errors import ConfigError, RepriseError, SolverFailure
+from solvers.base import Budget, Solution, Status
+from solvers.milp.base import MilpSolver, OnIncumbent
+from solvers.milp.incumbent import Incumbent
+
+_POLL_SECONDS = 0.05
+_MESSAGES = logging.getLogger(__name__)
+
+
+class ChildProcess:
+    """Runs another back end in a child process; see :class:`solvers.milp.base.MilpSolver`.
+
+    Starting the child takes about half a second, which counts. A child that crashes, is killed or runs out of memory after
+    it found something is a warning in the log; the answer is its best so far.
+
+    Parameters
+    ----------
+    solver
+        The back end.
+    memory_gib
+        Limit on the child's address space; None for no limit.
+    grace_seconds
+        What the child may take beyond the budget, or after a signal, before it is killed.
+
+    Raises
+    ------
+    ConfigError
+        A limit is not positive.
+    """
+
+    def __init__(self, solver: MilpSolver, memory_gib: float | None = None, grace_seconds: float = 0.3) -> None:
+        if memory_gib is not None and not memory_gib > 0:
+            raise ConfigError(f"memory_gib is {memory_gib}; it must be a positive number, or null for no limit")
+        if not grace_seconds >= 0:
+            raise ConfigError(f"grace_seconds is {grace_seconds}; it must be a number >= 0")
+        self.solver = solver
+        self.memory_gib = memory_gib
+        self.grace_seconds = grace_seconds
+
+    def solve(
+        self,
+        problem: ILP,
+        *,
+        budget: Budget,
+        scorer: object = None,
+        initial: np.ndarray | None = None,
+        cutoff: float | None = None,
+        rng: np.random.Generator,
+        on_incumbent: OnIncumbent | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Solution:
+        """Solve in the child.
+
+        Raises
+        ------
+        SolverFailure
+            The child died without any solution; names the signal or the exit code.
+        """
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        seed = int(rng.integers(2**63 - 1))
+        deadline = math.inf if budget.seconds is None else time.monotonic() + incumbent.meter.remaining_seconds
+        job = _Job(self.solver, problem, budget, deadline, initial, cutoff, seed, os.getpid(), self.memory_gib)
+        with interrupt.watch():
+            if incumbent.meter.exhausted:
+                return incumbent.solution(Status.INTERRUPTED if interrupt.requested() else Status.NO_SOLUTION)
+            with _child(job) as (process, connection):
+                return self._listen(process, connection, incumbent)
+
+    def _listen(self, process: subprocess.Popen[bytes], connection: Connection, incumbent: Incumbent) -> Solution:
+        meter = incumbent.meter
+        signalled_at: float | None = None
+        while True:
+            if interrupt.requested() and signalled_at is None:
+                signalled_at = meter.seconds
+                process.send_signal(signal.SIGTERM)
+            patience = 2 * self.grace_seconds if meter.budget.seconds is None else self.grace_seconds
+            over = meter.budget.seconds is not None and meter.seconds > meter.budget.seconds + self.grace_seconds
+            if over or (signalled_at is not None and meter.seconds > signalled_at + patience):
+                return incumbent.solution(Status.INTERRUPTED if interrupt.requested() else Status.NO_SOLUTION)
+            try:
+                if not connection.poll(_POLL_SECONDS):
+                    continue
+                message = connection.recv()
+            except (EOFError, OSError):
+                return self._after_death(process, incumbent)
+            if isinstance(message, np.ndarray):
+                incumbent.offer(message)
+            elif isinstance(message, Solution):
+                return _answer(message, incumbent)
+            elif isinstance(message, SolverFailure):
+                return self._failed(str(message), incumbent)
+            else:
+                raise message
+
+    def _after_death(self, process: subprocess.Popen[bytes], incumbent: Incumbent) -> Solution:
+        code = process.wait()
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return self._failed(f"the child process died of {cause}", incumbent)
+
+    def _failed(self, cause: str, incumbent: Incumbent) -> Solution:
+        if interrupt.requested():
+            return incumbent.solution(Status.INTERRUPTED)
+        limit = "" if self.memory_gib is None else f" (its memory limit is {self.memory_gib:g} GiB)"
+        what = f"{type(self.solver).__name__} on {incumbent.problem.name}: {cause}{limit}"
+        if incumbent.x is None:
+            raise SolverFailure(f"{what}; no solution was found before")
+        _MESSAGES.warning("%s; its best so far is kept", what)
+        return incumbent.solution(Status.FEASIBLE)
+
+
+@dataclass(frozen=True)
+class _Job:
+    solver: MilpSolver
+    problem: ILP
+    budget: Budget
+    deadline: float  # on the monotone clock, which all processes of a machine share
+    initial: np.ndarray | None
+    cutoff: float | None
+    seed: int
+    parent: int
+    memory_gib: float | None
+
+
+def _answer(solution: Solution, incumbent: Incumbent) -> Solution:
+    if solution.assignment is not None:
+        incumbent.offer(solution.assignment)
+    status = Status.INTERRUPTED if interrupt.requested() and solution.status == Status.NO_SOLUTION else solution.status
+    bound = solution.trace.bound[-1] if len(solution.trace) else math.nan
+    return incumbent.solution(status, bound, solution.trace.evaluations[-1] if len(solution.trace) else 0)
+
+
+@contextlib.contextmanager
+def _child(job: _Job) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
+    """A started child and the connection to it; killed and reaped at the end, come what may."""
+    ours, theirs = Pipe()
+    command = [sys.executable, "-c", f"from solvers.milp.process import serve; serve({theirs.fileno()})"]
+    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+    # Its own session: Ctrl-C reaches the parent alone, which then stops the child in good order
+    process = subprocess.Popen(
+        command,
+        pass_fds=[theirs.fileno()],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    theirs.close()
+    try:
+        with contextlib.suppress(BrokenPipeError):  # a child that is dead already is noticed when it is heard
+            ours.send(job)
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        ours.close()
+
+
+def serve(descriptor: int) -> None:
+    """Entry point of the child: solve the job that comes through the pipe, send incumbents and the answer."""
+    connection = Connection(descriptor)
+    with interrupt.watch():
+        job: _Job = connection.recv()
+        _die_with(job.parent)
+        if job.memory_gib is not None:
+            _limit_memory(job.memory_gib)
+        seconds = None if math.isinf(job.deadline) else max(0.0, job.deadline - time.monotonic())
+        try:
+            answer: Solution | Exception = job.solver.solve(
+                job.problem,
+                budget=replace(job.budget, seconds=seconds),
+                initial=job.initial,
+                cutoff=job.cutoff,
+                rng=np.random.default_rng(job.seed),
+                on_incumbent=lambda seconds, x, objective: connection.send(x),
+            )
+        except RepriseError as error:
+            answer = error
+        except MemoryError:
+            answer = SolverFailure("out of memory")
+        connection.send(answer)
+    os._exit(0)  # a native thread that overran must not hold up the end
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends, however that ends."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
+
+
+def _limit_memory(gib: float) -> None:
+    size = int(gib * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
