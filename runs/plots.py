@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,12 @@ def metric_plots(sweep: Sweep, results: pd.DataFrame) -> Iterator[Plot]:
         name = re.sub(r"[^\w.-]+", "_", metric)
         if setting is not None:
             name, title = f"{name}_over_{setting}", f"{metric} over {setting}"
-            yield _render(name, title, (4.6, 3.2), lambda f, r=rows, m=metric: _line(f, sweep, r, m, setting))
+            yield _render(
+                name, title, (4.6, 3.2), partial(_line, sweep=sweep, rows=rows, metric=metric, setting=setting)
+            )
         else:
             height = 0.9 + 0.34 * min(rows["method"].nunique(), MAX_METHODS)
-            yield _render(name, f"{metric} by method", (5.4, height), lambda f, r=rows, m=metric: _bars(f, r, m))
+            yield _render(name, f"{metric} by method", (5.4, height), partial(_bars, rows=rows, metric=metric))
 
 
 Band = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -104,8 +107,10 @@ def _curves(
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, (group, grid, bands) in zip(axes, drawn, strict=False):
             for method, (mean, low, high) in bands.items():
-                axis.plot(grid, mean, label=method, linewidth=1.6, **styles[method])
-                axis.fill_between(grid, low, high, color=styles[method]["color"], alpha=0.15, linewidth=0)
+                axis.plot(grid, mean, label=method, linewidth=1.6, drawstyle="steps-post", **styles[method])
+                if label == "primal gap":
+                    shade = {"color": styles[method]["color"], "alpha": 0.15, "linewidth": 0}
+                    axis.fill_between(grid, low, high, step="post", **shade)
             several = len({(paper, experiment) for paper, experiment, _ in panels}) > 1
             axis.set_title(f"{group[1]}: {group[2]}" if several else group[2], fontsize=9)
             axis.set_xlabel(_CLOCK_LABEL[clock])
@@ -129,6 +134,7 @@ def _scale(axis: Axes, label: str, bands: dict[str, Band]) -> None:
     smallest = max(min(positive, default=1e-3), 1e-4)
     axis.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(smallest)), linscale=0.4)
     axis.set_ylim(0, 1.2)
+    axis.yaxis.set_major_formatter(lambda gap, _: f"{100 * gap:g} %")
 
 
 def _by_method(searches: Searches, positions: list[int]) -> dict[str, list[int]]:
@@ -187,7 +193,9 @@ def _swept_setting(sweep: Sweep) -> str | None:
 
 
 def _line(figure: Figure, sweep: Sweep, rows: pd.DataFrame, metric: str, setting: str) -> None:
-    position = {run.method: (run.method.split(" [")[0], run.variant.get(setting)) for run in sweep.usable}
+    position: dict[str, tuple[str, Any]] = {
+        run.method: (run.method.split(" [")[0], run.variant.get(setting)) for run in sweep.usable
+    }
     axis = figure.subplots()
     bases = sorted({position[method][0] for method in rows["method"]})
     for base, style in _styles(bases).items():
@@ -237,14 +245,12 @@ def _render(name: str, title: str, size: tuple[float, float], draw: Callable[[Fi
 
     images = {}
     for theme, (ink, ground) in _INK.items():
-        colours = {
-            key: ink for key in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-        }
-        colours |= {"figure.facecolor": ground, "axes.facecolor": ground, "savefig.facecolor": ground}
-        colours |= {"legend.facecolor": ground, "grid.color": ink}
-        rest = {"font.size": 9, "axes.grid": True, "grid.alpha": 0.15, "legend.frameon": False}
-        rest |= {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
-        with matplotlib.rc_context({**colours, **rest}):
+        painted = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
+        style: Any = dict.fromkeys(painted, ink)
+        style |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), ground)
+        style |= {"font.size": 9, "axes.grid": True, "grid.alpha": 0.15, "legend.frameon": False}
+        style |= {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
+        with matplotlib.rc_context(style):
             figure = Figure(figsize=size, dpi=144, layout="constrained")
             FigureCanvasAgg(figure)
             draw(figure)

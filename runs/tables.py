@@ -14,6 +14,8 @@ from runs.statistics import mean_interval
 REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
 REPORT_COLUMNS += ["published", "published_source", "unit"]
 
+FRACTIONS = ("primal_gap", "survival_rate", "best_performing_rate")
+"""Metrics between 0 and 1 that papers print in percent."""
 UNITS = {"primal_integral": "s", "primal_integral_evaluations": "evaluations", "seconds": "s", "wall_seconds": "s"}
 
 
@@ -28,8 +30,7 @@ def summarise(results: pd.DataFrame, published: Iterable[Published] = ()) -> pd.
         interval = mean_interval(group["value"], group["seed"], group["instance"])
         fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
         theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
-        unit = UNITS.get(metric, "")
-        right = (theirs.value, theirs.source, theirs.unit or unit) if theirs else (None, "", unit)
+        right = _published_columns(theirs, metric) if theirs else (None, "", UNITS.get(metric, ""))
         rows.append((paper, experiment, method, name, interval.mean, interval.low, interval.high, interval.n, *right))
     return pd.DataFrame(rows, columns=REPORT_COLUMNS)
 
@@ -65,3 +66,10 @@ def beside_published(
                 break
         found.append((entry, row))
     return found
+
+
+def _published_columns(theirs: Published, metric: str) -> tuple[float | None, str, str]:
+    """Published value, source and unit, the value in the unit of ours."""
+    if metric in FRACTIONS and theirs.unit == "%":
+        return None if theirs.value is None else theirs.value / 100, theirs.source, ""
+    return theirs.value, theirs.source, theirs.unit or UNITS.get(metric, "")

@@ -1,0 +1,222 @@
+"""What ``report.html`` says: verdicts first, then numbers, figures, instances, settings, environment, failures, commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from runs import page
+from runs.claims import Judgement
+from runs.plots import Plot
+from runs.published import Published
+from runs.record import RunStatus
+from runs.results import Run, Sweep, dataset_of, differing_settings
+from runs.searches import ANYTIME_METRICS
+from runs.tables import beside_published
+
+MAX_OVERVIEW_METRICS = 12
+MAX_RUN_FIGURES = 24
+MAX_SETTING_TEXT = 80
+WIDE_PIXELS = 900
+
+
+def render_report(
+    sweep: Sweep,
+    results: pd.DataFrame,
+    table: pd.DataFrame,
+    judgements: list[Judgement],
+    published: list[Published],
+    plots: list[Plot],
+    problems: list[str],
+) -> bytes:
+    """The page as bytes; see :mod:`runs.page` for what it promises."""
+    lost = [run for run in sweep.runs if not run.usable]
+    commands = _commands(sweep.runs)
+    anchors = {(run.paper, run.experiment, run.method): anchor for run, anchor in commands if anchor}
+    overview = _overview(table, anchors)
+    figures = _figures(sweep, plots)
+    instances = page.data_table(_instance_table(results), "Results per instance")
+    differences = _differences(sweep.runs)
+    there = [
+        ("verdicts", "Verdicts", bool(judgements)),
+        ("numbers", "Numbers", True),
+        ("figures", "Figures", bool(figures)),
+        ("instances", "Instances", bool(instances["total"])),
+        ("settings", "Settings", bool(differences["rows"])),
+        ("environment", "Environment", True),
+        ("jobs", "Jobs without a result", bool(lost)),
+        ("commands", "Commands", True),
+    ]
+    running = sum(run.status == RunStatus.RUNNING for run in sweep.runs)
+    return page.render(
+        "report.html",
+        title=", ".join(f"{paper}/{name}" for paper, name in sweep.experiments) or sweep.folder.name,
+        contents=[(anchor, name) for anchor, name, shown in there if shown],
+        counts={
+            "all": len(sweep.runs),
+            "finished": len(sweep.usable),
+            "running": running,
+            "lost": len(lost) - running,
+        },
+        problems=problems,
+        judgements=page.claim_rows(judgements),
+        overview=overview,
+        level="95 %",
+        published=_published(results, table, published),
+        figures=figures,
+        instances=instances,
+        differences=differences,
+        environment=_environment(sweep.runs),
+        jobs=lost,
+        rebuild=f"python -m runs.report {_relative(sweep.folder)}",
+        commands=commands,
+    )
+
+
+def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> dict[str, Any]:
+    """Methods as rows, metrics as columns; a further row per data set where there are several."""
+    if table.empty:
+        return {"heads": [], "metrics": [], "rows": []}
+    whole = {(e, m) for e, m in zip(table["experiment"], table["metric"], strict=True)}
+    split = [_split(e, m, whole) for e, m in zip(table["experiment"], table["metric"], strict=True)]
+    table = table.assign(base=[base for base, _ in split], dataset=[dataset for _, dataset in split])
+    metrics = _ordered(set(table["base"]))[:MAX_OVERVIEW_METRICS]
+    several = table["experiment"].nunique() > 1, table["dataset"].ne("").any()
+    rows = []
+    for (paper, experiment, dataset, method), block in table.groupby(
+        ["paper", "experiment", "dataset", "method"], sort=True
+    ):
+        by_metric: dict[str, dict[Any, Any]] = {str(row["base"]): row for row in block.to_dict("records")}
+        names = ([experiment] if several[0] else []) + ([dataset or "all"] if several[1] else []) + [method]
+        cells = [_cell(by_metric.get(metric), metric) for metric in metrics]
+        rows.append(
+            {
+                "names": names,
+                "cells": cells,
+                "anchor": anchors.get((str(paper), str(experiment), str(method)), "commands"),
+            }
+        )
+    heads = (["experiment"] if several[0] else []) + (["data set"] if several[1] else []) + ["method"]
+    return {"heads": heads, "metrics": metrics, "rows": rows}
+
+
+def _split(experiment: str, metric: str, known: set[tuple[str, str]]) -> tuple[str, str]:
+    """``primal_gap/ca_small`` is a data set's row of ``primal_gap``, if that is a metric; else a metric of its own."""
+    base, _, dataset = metric.rpartition("/")
+    return (base, dataset) if (experiment, base) in known else (metric, "")
+
+
+def _ordered(metrics: Iterable[str]) -> list[str]:
+    rank = {metric: i for i, metric in enumerate(ANYTIME_METRICS)}
+    return sorted(metrics, key=lambda metric: (rank.get(metric, len(rank)), metric))
+
+
+def _cell(row: dict[Any, Any] | None, metric: str) -> dict[str, Any]:
+    if row is None:
+        return {"mean": None, "low": None, "high": None, "unit": "", "metric": metric}
+    return {"mean": row["mean"], "low": row["ci_low"], "high": row["ci_high"], "unit": row["unit"], "metric": metric}
+
+
+def _published(results: pd.DataFrame, table: pd.DataFrame, published: list[Published]) -> dict[str, Any]:
+    pairs = [
+        (entry, None if row is None else row.to_dict()) for entry, row in beside_published(results, table, published)
+    ]
+    return {"found": [p for p in pairs if p[1] is not None], "rest": [p for p in pairs if p[1] is None]}
+
+
+def _figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
+    """The report's figures, then those that the runs drew themselves."""
+    figures = [_figure(plot.title, plot.light, plot.dark) for plot in plots]
+    own = {f"{plot.name}.png" for plot in plots}
+    for run in sweep.usable:
+        for path in sorted((run.folder / "figures").glob("*.png")):
+            if sweep.is_single_run and path.name in own:
+                continue
+            if len(figures) >= len(plots) + MAX_RUN_FIGURES:
+                return figures
+            figures.append(_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()))
+    return figures
+
+
+def _figure(title: str, light: bytes, dark: bytes | None = None) -> dict[str, Any]:
+    pixels = int.from_bytes(light[16:20], "big")  # the width in a PNG's header
+    return {
+        "title": title,
+        "light": page.data_uri(light),
+        "dark": page.data_uri(dark) if dark else "",
+        "wide": pixels > WIDE_PIXELS,
+    }
+
+
+def _instance_table(results: pd.DataFrame) -> pd.DataFrame:
+    """A row per method, instance and seed, a column per metric."""
+    if results.empty:
+        return pd.DataFrame()
+    keys = ["experiment", "method", "instance", "seed"]
+    wide = results.pivot_table(index=keys, columns="metric", values="value", aggfunc="first")
+    wide = wide[_ordered(wide.columns)].reset_index()
+    wide.columns.name = None
+    if wide["experiment"].nunique() == 1:
+        wide = wide.drop(columns="experiment")
+    datasets = wide["instance"].map(dataset_of)
+    if datasets.nunique() > 1:
+        wide.insert(int(wide.columns.get_loc("instance")), "data set", datasets)  # type: ignore[arg-type]
+    return wide
+
+
+def _differences(runs: list[Run]) -> dict[str, Any]:
+    runs = [run for run in runs if run.config]
+    columns = differing_settings(runs)
+    rows = [
+        (run.folder.name, [_short(values[i]) for values in columns.values()])
+        for i, run in enumerate(runs)
+        if len(runs) > 1 and columns
+    ]
+    return {"settings": list(columns), "rows": rows}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= MAX_SETTING_TEXT else text[: MAX_SETTING_TEXT - 1] + "…"
+
+
+def _environment(runs: list[Run]) -> dict[str, Any]:
+    about = [run.environment for run in runs if run.environment]
+    facts = []
+    for name in ("revision", "python"):
+        if found := page.distinct(item[name] for item in about if item.get(name)):
+            facts.append((name, found))
+    hardware = [item["hardware"] for item in about if isinstance(item.get("hardware"), dict)]
+    for name in sorted({key for item in hardware for key in item}):
+        facts.append((name.replace("_", " "), page.distinct(_short(item.get(name)) for item in hardware)))
+    if started := sorted(str(item["started"]) for item in about if item.get("started")):
+        facts.append(
+            ("started", [(f"{started[0]} to {started[-1]}" if len(started) > 1 else started[0], len(started))])
+        )
+    listed = [item["packages"] for item in about if isinstance(item.get("packages"), dict)]
+    packages = sorted({f"{name} {version}" for item in listed for name, version in item.items()}, key=str.lower)
+    return {"facts": facts, "packages": packages}
+
+
+def _commands(runs: list[Run]) -> list[tuple[Run, str]]:
+    """Every run, sorted by method; the first of each method carries the anchor that the overview points to."""
+    ordered = sorted(runs, key=lambda run: (run.paper, run.experiment, run.method, run.dataset, run.seed))
+    commands: list[tuple[Run, str]] = []
+    seen: set[tuple[str, str, str]] = set()
+    for run in ordered:
+        key = run.paper, run.experiment, run.method
+        commands.append((run, "" if key in seen else f"runs-{len(seen)}"))
+        seen.add(key)
+    return commands
+
+
+def _relative(folder: Path) -> str:
+    """A folder as one would type it: relative to where one is, if it lies below."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
