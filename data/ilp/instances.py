@@ -49,6 +49,8 @@ class IntegerPrograms(ProblemData):
         k_0 of the LNS on this set, as it belongs to the instances more than to a method; 0 means 20 % of the integers.
     """
 
+    name: str  # Lightning's own attribute, here never None
+
     def __init__(
         self,
         path: str | None = None,
