@@ -46,7 +46,7 @@ def render_report(
         ("numbers", "Numbers", True),
         ("figures", "Figures", bool(figures)),
         ("instances", "Instances", bool(instances["total"])),
-        ("settings", "Settings", bool(differences["rows"])),
+        ("settings", "Settings", bool(differences["total"])),
         ("environment", "Environment", True),
         ("jobs", "Jobs without a result", bool(lost)),
         ("commands", "Commands", True),
@@ -171,16 +171,15 @@ def _instance_table(results: pd.DataFrame) -> pd.DataFrame:
 def _differences(runs: list[Run]) -> dict[str, Any]:
     runs = [run for run in runs if run.config]
     columns = differing_settings(runs)
-    rows = [
-        (run.folder.name, [_short(values[i]) for values in columns.values()])
-        for i, run in enumerate(runs)
-        if len(runs) > 1 and columns
-    ]
-    return {"settings": list(columns), "rows": rows}
+    if not columns:
+        return page.data_table(pd.DataFrame(), "")
+    table = {"run": [run.folder.name for run in runs]}
+    table |= {key: [_short(value) for value in values] for key, values in columns.items()}
+    return page.data_table(pd.DataFrame(table), "Settings that differ between the runs")
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, default=str) if value != [] else "none"
     return text if len(text) <= MAX_SETTING_TEXT else text[: MAX_SETTING_TEXT - 1] + "…"
 
 

@@ -173,20 +173,20 @@ def _is_run(folder: Path) -> bool:
 
 
 def _load_run(folder: Path) -> Run:
+    state = status(folder)
+    run = Run(
+        folder,
+        state,
+        environment=_dictionary(read_json(folder / "environment.json")),
+        record=_dictionary(read_json(folder / "metrics.json")),
+        failure=_dictionary(read_json(folder / "failure.json")) if state == RunStatus.FAILED else {},
+    )
     try:
-        state = status(folder)
-        run = Run(
-            folder,
-            state,
-            environment=_dictionary(read_json(folder / "environment.json")),
-            record=_dictionary(read_json(folder / "metrics.json")),
-            failure=_dictionary(read_json(folder / "failure.json")) if state == RunStatus.FAILED else {},
-        )
-        run = replace(run, config=_read_config(folder / "config.yaml", required=state == RunStatus.FINISHED))
-        run = replace(run, method=str(run.config.get("method") or "?"))
+        config = _read_config(folder / "config.yaml", required=state == RunStatus.FINISHED)
+        run = replace(run, config=config, method=str(config.get("method") or "?"))
         return _read_tables(run) if state == RunStatus.FINISHED else replace(run, cause=_why_unfinished(run))
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, ConfigError) as error:
-        return Run(folder, RunStatus.FINISHED, cause=f"cannot be read: {' '.join(str(error).split())}"[:500])
+        return replace(run, cause=f"cannot be read: {' '.join(str(error).split())}"[:500])
 
 
 def _read_config(path: Path, required: bool) -> dict[str, Any]:

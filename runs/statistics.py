@@ -145,6 +145,14 @@ def paired_test(
     return PairedTest(interval, p_value, direction, standardised_effect(excess))
 
 
+def rank_sum_p(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Two-sided p-value of the Mann-Whitney test that unpaired samples differ; 1 where a sample is empty."""
+    left, right = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if not len(left) or not len(right):
+        return 1.0
+    return float(stats.mannwhitneyu(left, right).pvalue)
+
+
 def smallest_p(kind: TestKind, n: int) -> float:
     """The smallest p-value ``kind`` can give with ``n`` pairs: above the level, no data could decide."""
     if n < 2:

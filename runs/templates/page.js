@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const PAGE = 100;
+  const PAGE = 25;
   const collator = new Intl.Collator("en", { numeric: true });
   const compare = (a, b) => {
     const noA = a === null || a === "", noB = b === null || b === "";

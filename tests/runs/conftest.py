@@ -44,10 +44,19 @@ class SweepWriter:
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
         overrides = [f"experiment={paper}/{experiment}", f"solver={method}", f"seed={seed}"]
         about = {"command": ["launch.py", "-m"], "overrides": overrides, "revision": "abc123", "python": "3.11.4"}
-        about |= {"packages": {"numpy": "2.4.6"}, "hardware": {"cores": 2, "gpus": []}, "started": "2026-01-02T03:04:05"}
+        about |= {
+            "packages": {"numpy": "2.4.6"},
+            "hardware": {"cores": 2, "gpus": []},
+            "started": "2026-01-02T03:04:05",
+        }
         (folder / "environment.json").write_text(json.dumps(about))
         if status == "failed":
-            failure = {"type": "ValueError", "message": "broken <b>", "traceback": "Traceback ...", "overrides": overrides}
+            failure = {
+                "type": "ValueError",
+                "message": "broken <b>",
+                "traceback": "Traceback ...",
+                "overrides": overrides,
+            }
             (folder / "failure.json").write_text(json.dumps(failure))
         if status != "finished":
             return folder
@@ -76,7 +85,9 @@ class SweepWriter:
                     self.run(method, seed, dataset=dataset, metrics=final, traces=traces)
         return self.folder
 
-    def _tables(self, folder: Path, settings: dict, metrics: dict[str, dict[str, float]], traces: dict[str, Trace]) -> None:
+    def _tables(
+        self, folder: Path, settings: dict, metrics: dict[str, dict[str, float]], traces: dict[str, Trace]
+    ) -> None:
         shared = {key: settings[key] for key in ("paper", "experiment", "method", "seed")}
         rows = [
             {**shared, "instance": instance, "metric": metric, "value": value}

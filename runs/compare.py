@@ -1,0 +1,216 @@
+"""Two sweeps side by side: ``python -m runs.compare A B`` tests what differs, per method and metric."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from runs import page, statistics
+from runs.errors import RepriseError
+from runs.files import atomic_write
+from runs.names import NOT_PART_OF_A_RUN
+from runs.results import Sweep, flatten, load
+from runs.searches import OPTIMUM, Searches, with_anytime_metrics
+
+COLUMNS = ["method", "metric", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "p_value", "n", "test"]
+FEW_INSTANCES = 6
+"""From this many pairs on a signed-rank test can reach p < 0.05."""
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What differs between two sweeps.
+
+    ``table`` has :data:`COLUMNS`: ``difference`` is B - A with its interval, ``p_value`` adjusted over all rows (Holm).
+    ``settings`` are the configuration keys whose values differ, each with the values in A and in B.
+    """
+
+    a: Path
+    b: Path
+    table: pd.DataFrame
+    settings: list[tuple[str, str, str]]
+    only_a: list[str]
+    only_b: list[str]
+
+
+def compare(a: Path | str, b: Path | str) -> Comparison:
+    """Compare two sweeps or runs, anytime metrics under one common v*.
+
+    Results are paired where instances and seeds match, else where instances match, else tested unpaired.
+
+    Raises
+    ------
+    ConfigError
+        A folder is absent or holds no run record.
+    """
+    first, second = load(a), load(b)
+    joint = Searches.of(first, second)
+    results = [_results(sweep, joint) for sweep in (first, second)]
+    methods = [sorted(set(frame["method"])) for frame in results]
+    pairs = _method_pairs(*methods)
+    rows = [row for names in pairs for row in _rows(results[0], results[1], *names)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["p_value"] = statistics.holm(table["p_value"].to_numpy(dtype=float))
+    matched = [{names[i] for names in pairs} for i in (0, 1)]
+    return Comparison(
+        a=first.folder,
+        b=second.folder,
+        table=table,
+        settings=_settings(first, second),
+        only_a=[name for name in methods[0] if name not in matched[0]],
+        only_b=[name for name in methods[1] if name not in matched[1]],
+    )
+
+
+def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
+    """Write ``compare-<A>-<B>.html`` and ``.csv`` into ``folder``; return both paths."""
+    stem = re.sub(r"[^\w.+-]+", "_", f"compare-{comparison.a.resolve().name}-{comparison.b.resolve().name}")[:150]
+    folder.mkdir(parents=True, exist_ok=True)
+    html, csv = folder / f"{stem}.html", folder / f"{stem}.csv"
+    content = page.render(
+        "compare.html",
+        title=f"{comparison.a.resolve().name} and {comparison.b.resolve().name}",
+        contents=[],
+        comparison=comparison,
+        rows=comparison.table.to_dict("records"),
+    )
+    with FileLock(folder / ".compare.lock", is_singleton=False):
+        atomic_write(csv, comparison.table.to_csv(index=False).encode())
+        atomic_write(html, content)
+    return html, csv
+
+
+def _results(sweep: Sweep, joint: Searches) -> pd.DataFrame:
+    own = Searches(Searches.of(sweep).entries, joint.best, joint.horizon)
+    results = with_anytime_metrics(sweep.results, own)
+    comparable = ~results["metric"].isin(
+        (OPTIMUM, "best_performing_rate")
+    )  # the rate depends on who else is in the sweep
+    return results[comparable & np.isfinite(results["value"].astype(float))]
+
+
+def _method_pairs(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+    """Methods of the same name; two sweeps of one method each are compared whatever their names."""
+    if len(a) == len(b) == 1:
+        return [(a[0], b[0])]
+    return [(name, name) for name in a if name in b]
+
+
+def _rows(a: pd.DataFrame, b: pd.DataFrame, method_a: str, method_b: str) -> list[dict[str, Any]]:
+    a, b = a[a["method"] == method_a], b[b["method"] == method_b]
+    label = method_a if method_a == method_b else f"{method_a} / {method_b}"
+    rows = []
+    for metric in sorted(set(a["metric"]) & set(b["metric"])):
+        left, right = a[a["metric"] == metric], b[b["metric"] == metric]
+        means = left["value"].mean(), right["value"].mean()
+        rows.append({"method": label, "metric": metric, "mean_a": means[0], "mean_b": means[1], **_test(left, right)})
+    return rows
+
+
+def _test(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
+    for keys in (["instance", "seed"], ["instance"]):
+        left, right = a.groupby(keys)["value"].mean(), b.groupby(keys)["value"].mean()
+        pairs = pd.concat([left, right], axis=1, join="inner", keys=["a", "b"])
+        if len(pairs) >= 2:
+            return _paired(pairs["b"] - pairs["a"])
+    return _unpaired(a, b)
+
+
+def _paired(differences: pd.Series) -> dict[str, Any]:
+    """Over instances if there are enough of them to decide, else over seeds, else over what there is."""
+    over_instances = differences.groupby("instance").mean()
+    units, kind, over = over_instances, "wilcoxon", "instances"
+    if len(over_instances) < FEW_INSTANCES:
+        seeds = "seed" in differences.index.names and differences.index.get_level_values("seed").nunique() > 1
+        units = differences.groupby("seed").mean() if seeds else over_instances
+        kind, over = "t", "seeds" if seeds else "instances"
+    test = statistics.paired_test(units.to_numpy(), kind, LEVEL)  # type: ignore[arg-type]
+    effect = test.effect
+    words = f"paired {kind} over {effect.n} {over}"
+    return _outcome(effect.mean, effect.low, effect.high, test.p_value, effect.n, words)
+
+
+def _unpaired(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
+    left, right = (frame.groupby(["instance", "seed"])["value"].mean().to_numpy() for frame in (a, b))
+    p_value = statistics.rank_sum_p(left, right)
+    words = f"unpaired rank sum of {len(left)} and {len(right)}"
+    return _outcome(right.mean() - left.mean(), None, None, p_value, min(len(left), len(right)), words)
+
+
+def _outcome(mean: float, low: float | None, high: float | None, p_value: float, n: int, test: str) -> dict[str, Any]:
+    return {"difference": mean, "ci_low": low, "ci_high": high, "p_value": p_value, "n": n, "test": test}
+
+
+def _settings(a: Sweep, b: Sweep) -> list[tuple[str, str, str]]:
+    values = [_values(a), _values(b)]
+    keys = sorted(set(values[0]) | set(values[1]))
+    pairs = [(key, values[0].get(key, set()), values[1].get(key, set())) for key in keys]
+    return [(key, ", ".join(sorted(x)), ", ".join(sorted(y))) for key, x, y in pairs if x != y]
+
+
+def _values(sweep: Sweep) -> dict[str, set[str]]:
+    """Every value that a setting takes in a sweep."""
+    found: dict[str, set[str]] = {}
+    for run in sweep.usable:
+        for key, value in flatten(run.config).items():
+            if key.split(".")[0] not in NOT_PART_OF_A_RUN:
+                found.setdefault(key, set()).add(str(value))
+    return found
+
+
+def _print(comparison: Comparison) -> None:
+    console = Console(soft_wrap=True)
+    console.print(f"A  {escape(str(comparison.a))}\nB  {escape(str(comparison.b))}", highlight=False)
+    table = Table()
+    for name in ("method", "metric", "A", "B", "B - A", "p (Holm)", "n"):
+        table.add_column(name, justify="left" if name in ("method", "metric") else "right", overflow="fold")
+    for row in comparison.table.to_dict("records"):
+        metric = str(row["metric"])
+        bounds = page.interval(row["ci_low"], row["ci_high"], metric)
+        cells = [page.quantity(row[name], metric) for name in ("mean_a", "mean_b", "difference")]
+        cells[2] = f"{cells[2]}\n{bounds}".strip()
+        style = "bold" if row["p_value"] < LEVEL else ""
+        texts = (row["method"], metric, *cells, page.number(row["p_value"], 2), row["n"])
+        table.add_row(*(escape(str(text)) for text in texts), style=style)
+    console.print(table)
+    for name, methods in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if methods:
+            console.print(f"only in {name}: {escape(', '.join(methods))}", highlight=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``python -m runs.compare``: 0 when compared, 2 when a folder is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m runs.compare", description="Compare two sweeps or two runs.")
+    parser.add_argument("a", type=Path, help="folder of a sweep or of a run")
+    parser.add_argument("b", type=Path, help="the other")
+    parser.add_argument("--output", type=Path, default=None, help="where the page goes (default: folder B)")
+    options = parser.parse_args(arguments)
+    try:
+        comparison = compare(options.a, options.b)
+        html, csv = write(comparison, options.output or options.b)
+    except RepriseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    _print(comparison)
+    print(f"table: {csv}\npage: {html}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

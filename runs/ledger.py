@@ -1,0 +1,181 @@
+"""The ledger of all papers' claims, each judged by the latest finished sweep of its experiment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from filelock import FileLock
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from runs import page
+from runs.claims import Claim, Judgement, Verdict, evaluate, load_claims, to_frame
+from runs.errors import ConfigError, RepriseError
+from runs.files import atomic_write, read_json
+from runs.published import CONF
+from runs.results import load
+from runs.statistics import Interval
+
+_NOT_SEARCHED = {"cache", "instances", "checkpoints", "figures", "wandb"}
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """Every claim with its verdict, and where the page and the table are."""
+
+    judgements: list[Judgement]
+    html: Path
+    csv: Path
+
+
+def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
+    """Judge every claim below ``conf`` by the sweeps below ``outputs``; write ``claims.html`` and ``claims.csv`` there.
+
+    Raises
+    ------
+    ConfigError
+        A ``claims.yaml`` breaks the format.
+    OSError
+        ``outputs`` cannot be written to.
+    """
+    papers = sorted(path.parent.name for path in (conf / "experiment").glob("*/claims.yaml"))
+    claims = {paper: load_claims(paper, conf) for paper in papers}
+    wanted = {claim.experiment for entries in claims.values() for claim in entries}
+    sweeps = latest_sweeps(outputs, wanted)
+    judgements = [judgement for paper in papers for judgement in _judge_paper(claims[paper], sweeps)]
+    ledger = Ledger(judgements, outputs / "claims.html", outputs / "claims.csv")
+    outputs.mkdir(parents=True, exist_ok=True)
+    with FileLock(outputs / ".claims.lock", is_singleton=False):
+        atomic_write(ledger.csv, to_frame(judgements).to_csv(index=False).encode())
+        atomic_write(ledger.html, _render(papers, judgements, sweeps, outputs))
+    return ledger
+
+
+def latest_sweeps(outputs: Path, experiments: set[str]) -> dict[str, Path]:
+    """The latest folder of each experiment with finished runs; a complete sweep beats a newer partial one."""
+    found: dict[tuple[str, Path], list[tuple[bool, float]]] = defaultdict(list)
+    for folder in _run_folders(outputs):
+        experiment = _experiment_of(folder)
+        if experiment in experiments:
+            done = read_json(folder / "metrics.json") is not None
+            found[experiment, folder.parent].append((done, (folder / "metrics.json").stat().st_mtime if done else 0.0))
+    chosen: dict[str, tuple[bool, float, Path]] = {}
+    for (experiment, parent), runs in found.items():
+        if any(done for done, _ in runs):
+            candidate = all(done for done, _ in runs), max(time for _, time in runs), parent
+            chosen[experiment] = max(chosen.get(experiment, candidate), candidate)
+    return {experiment: folder for experiment, (_, _, folder) in chosen.items()}
+
+
+def command_of(experiment: str) -> str:
+    """The command that makes the sweep of a claim."""
+    return f"python launch.py -m experiment={experiment}"
+
+
+def command(arguments: Sequence[str] | None) -> int:
+    """``python -m runs.claims``: 0 when the ledger was written, 2 when a file of claims is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m runs.claims", description="Judge every paper's claims.")
+    default = Path(os.environ.get("REPRISE_OUTPUTS", "outputs"))
+    parser.add_argument("--outputs", type=Path, default=default, help=f"where the sweeps are (default: {default})")
+    parser.add_argument("--conf", type=Path, default=CONF, help="configuration folder with experiment/*/claims.yaml")
+    options = parser.parse_args(arguments)
+    try:
+        ledger = build_ledger(options.outputs, options.conf)
+    except RepriseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or options.outputs}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    _print(ledger)
+    return 0
+
+
+def _judge_paper(claims: list[Claim], sweeps: dict[str, Path]) -> Iterator[Judgement]:
+    """The claims of a paper in the order of its file."""
+    judged: dict[str, Judgement] = {}
+    for experiment in {claim.experiment for claim in claims} & set(sweeps):
+        try:
+            judged |= {j.claim.id: j for j in evaluate(load(sweeps[experiment]), claims, experiment)}
+        except ConfigError as error:
+            missing = [claim for claim in claims if claim.experiment == experiment]
+            judged |= {claim.id: _without(claim, Verdict.INCONCLUSIVE, str(error)) for claim in missing}
+    for claim in claims:
+        yield judged.get(claim.id) or _without(claim, Verdict.NOT_RUN, "no finished sweep of this experiment")
+
+
+def _without(claim: Claim, status: Verdict, reason: str) -> Judgement:
+    return Judgement(claim, status, Interval(float("nan"), None, None, 0), float("nan"), float("nan"), reason)
+
+
+def _run_folders(outputs: Path) -> Iterator[Path]:
+    """Every folder with a resolved configuration; what lies below a run is not searched."""
+    for root, folders, files in os.walk(outputs):
+        if "config.yaml" in files:
+            folders.clear()
+            yield Path(root)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SEARCHED)
+
+
+def _experiment_of(folder: Path) -> str:
+    try:
+        text = (folder / "config.yaml").read_text(encoding="utf-8")
+        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        paper, experiment = str(config["paper"]), str(config["experiment"])
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return ""
+    return f"{paper}/{experiment.removeprefix(f'{paper}/')}"
+
+
+def _counts(papers: list[str], judgements: list[Judgement]) -> pd.DataFrame:
+    """Papers by verdicts, and how many claims each has."""
+    tally = Counter((judgement.claim.paper, str(judgement.status)) for judgement in judgements)
+    rows = [[paper, *(tally[paper, str(verdict)] for verdict in Verdict)] for paper in papers]
+    return pd.DataFrame(rows, columns=["paper", *(str(verdict) for verdict in Verdict)])
+
+
+def _render(papers: list[str], judgements: list[Judgement], sweeps: dict[str, Path], outputs: Path) -> bytes:
+    sections = []
+    for paper in papers:
+        own = [judgement for judgement in judgements if judgement.claim.paper == paper]
+        rows = page.claim_rows(own)
+        for row, judgement in zip(rows, own, strict=True):
+            row["command"] = command_of(judgement.claim.experiment)
+        used = sorted({judgement.claim.experiment for judgement in own} & set(sweeps))
+        folders = [(name, os.path.relpath(sweeps[name], outputs)) for name in used]
+        sections.append({"paper": paper, "rows": rows, "sweeps": folders})
+    return page.render(
+        "ledger.html",
+        title="Claims ledger",
+        contents=[(f"paper-{paper}", paper) for paper in papers],
+        counts=_counts(papers, judgements).to_dict("split"),
+        sections=sections,
+        total=len(judgements),
+    )
+
+
+def _print(ledger: Ledger) -> None:
+    console = Console(soft_wrap=True)
+    papers = sorted({judgement.claim.paper for judgement in ledger.judgements})
+    table = Table(title="Claims ledger", title_justify="left")
+    counts = _counts(papers, ledger.judgements)
+    for name in counts.columns:
+        table.add_column(str(name), justify="left" if name == "paper" else "right")
+    for row in counts.itertuples(index=False):
+        table.add_row(*(escape(str(value)) for value in row))
+    console.print(table)
+    for judgement in ledger.judgements:
+        claim = judgement.claim
+        console.print(f"{judgement.status}  {escape(claim.paper)}: {escape(claim.statement)}", highlight=False)
+    for experiment in sorted({j.claim.experiment for j in ledger.judgements if j.status == Verdict.NOT_RUN}):
+        console.print(f"to run: {escape(command_of(experiment))}", highlight=False)
+    console.print(f"ledger: {escape(str(ledger.html))}", highlight=False)
