@@ -21,24 +21,20 @@ def job(cfg: DictConfig) -> float | None:
             return record.score
         limit_threads(cfg.hardware.threads)
 
-        from hydra.utils import instantiate
         from pytorch_lightning import seed_everything
 
-        from runs.dashboards import attach
+        from runs.build import build
         from runs.hardware import build_trainer
 
         seed_everything(cfg.seed, workers=True, verbose=False)
-        data = instantiate(cfg.data, _convert_="all")
-        model = instantiate(cfg.model, _convert_="all")
-        solver = instantiate(cfg.solver, _convert_="all")
-        task = instantiate(cfg.task, model=model, solver=solver, _convert_="all")
-        dashboards = attach(cfg, record)
-        trainer = build_trainer(cfg, record, dashboards)
-        if any(parameter.requires_grad for parameter in task.parameters()):
-            trainer.fit(task, datamodule=data, ckpt_path=record.last_checkpoint, weights_only=True)
-        trainer.test(task, datamodule=data, verbose=False)
-        record.finish(trainer)
-        dashboards.finish(record)
+        with record.open_log() as log:
+            data = build(cfg, "data")
+            task = build(cfg, "task", model=build(cfg, "model"), solver=build(cfg, "solver"))
+            trainer = build_trainer(cfg, record.folder, log)
+            if any(parameter.requires_grad for parameter in task.parameters()):
+                trainer.fit(task, datamodule=data, ckpt_path=record.last_checkpoint, weights_only=True)
+            trainer.test(task, datamodule=data, verbose=False)
+            record.finish(trainer.callback_metrics, log)
     return record.score
 
 

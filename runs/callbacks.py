@@ -1,12 +1,16 @@
-"""Lightning callbacks every training run has: stop on non-finite losses, save before a preemption ends the job."""
+"""Lightning callbacks every training run has: stop on non-finite losses, be resumable."""
 
 from __future__ import annotations
 
+import random
 import signal
+import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 
@@ -34,29 +38,81 @@ class StopOnNonFiniteLoss(lightning.Callback):
         )
 
 
-class SaveOnPreemption(lightning.Callback):
-    """On SIGUSR2 (submitit's warning before preemption or time-out) save at the end of the batch, then pass it on.
+class KeepLast(lightning.Callback):
+    """Keeps ``checkpoints/last.ckpt``: every so many seconds, at the end of training, and before a preemption.
 
-    submitit's own handler requeues the job at once; it is called once ``last.ckpt`` is on disk, and the requeued job goes
-    on from there.
+    It includes the state of the random number generators, so that a resumed run continues the same trajectory. On SIGUSR2
+    (submitit's warning before preemption or time-out) the checkpoint is saved at the end of the batch and the signal then
+    passed on to submitit's own handler, which requeues the job.
+
+    Parameters
+    ----------
+    every_seconds
+        Time between two saves; 0 saves after every batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every_seconds: float = 60.0) -> None:
+        self.every_seconds = every_seconds
+        self._saved = time.monotonic()
+        self._preempted = False
         self._previous: Any = None
-        self._asked = False
+        self._random_state: dict[str, Any] | None = None
 
     def on_fit_start(self, trainer: Any, task: Any) -> None:
         def note(number: int, frame: FrameType | None) -> None:
-            self._asked = True
+            self._preempted = True
 
-        self._previous = signal.signal(signal.SIGUSR2, note)
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGUSR2, note)
+
+    def on_train_batch_start(self, trainer: Any, task: Any, batch: Any, batch_index: int) -> None:
+        if self._random_state is not None:
+            _set_random_state(self._random_state)
+            self._random_state = None
 
     def on_train_batch_end(self, trainer: Any, task: Any, outputs: Any, batch: Any, batch_index: int) -> None:
-        if self._asked:
-            self._asked = False
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+        if self._preempted or time.monotonic() - self._saved >= self.every_seconds:
+            self._save(trainer)
+        if self._preempted:
+            self._preempted = False
             if callable(self._previous):
                 self._previous(signal.SIGUSR2, None)
 
+    def on_train_end(self, trainer: Any, task: Any) -> None:
+        self._save(trainer)
+
     def on_fit_end(self, trainer: Any, task: Any) -> None:
-        signal.signal(signal.SIGUSR2, self._previous if self._previous is not None else signal.SIG_DFL)
+        if self._previous is not None:
+            signal.signal(signal.SIGUSR2, self._previous)
+
+    def _save(self, trainer: Any) -> None:
+        trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+        self._saved = time.monotonic()
+
+    def on_save_checkpoint(self, trainer: Any, task: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["random_state"] = _random_state()
+
+    def on_load_checkpoint(self, trainer: Any, task: Any, checkpoint: dict[str, Any]) -> None:
+        self._random_state = checkpoint.get("random_state")
+
+
+def _random_state() -> dict[str, Any]:
+    """States of Python's, numpy's and torch's generators, of types that ``weights_only`` loads."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": [str(name), torch.from_numpy(np.asarray(keys, dtype=np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])

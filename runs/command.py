@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from runs.errors import ConfigError, RepriseError
+from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 USAGE_ERROR = 2
@@ -52,7 +52,8 @@ def _say(error: BaseException) -> int:
     if line is None:
         raise error
     print(f"error: {line}", file=sys.stderr)
-    return USAGE_ERROR if isinstance(error, RepriseError) or is_configuration(error) else 1
+    wrong_command = isinstance(error, ConfigError | InvalidProblem | MissingDependency) or is_configuration(error)
+    return USAGE_ERROR if wrong_command else 1
 
 
 def _dispatch(job: Job, arguments: list[str]) -> int:
@@ -116,11 +117,22 @@ def _search_path(config_dir: str | None) -> Any:
 
 
 def _run_once(application: Any, job: Job, overrides: list[str]) -> int:
-    result = application.run("config", job, overrides)
+    errors: list[Exception] = []
+
+    def guarded(cfg: Any) -> float | None:  # Hydra would print two more lines about an exception
+        try:
+            return job(cfg)
+        except Exception as error:
+            errors.append(error)
+            return None
+
+    with _clear_mistakes(application, overrides):
+        result = application.run("config", guarded, overrides)
+    if errors:
+        raise errors[0]
     from runs.report import build, print_summary
 
-    folder = Path(result.hydra_cfg.hydra.runtime.output_dir)
-    summary = build(folder)
+    summary = build(Path(result.hydra_cfg.hydra.runtime.output_dir))
     print_summary(summary)
     return 1 if summary.failed else 0
 
@@ -213,26 +225,6 @@ def explain(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'file system'}: {error.strerror}"
-    if type(error).__name__ == "InstantiationException":
-        return _instantiation_mistake(error)
     if is_configuration(error):
         return " ".join(str(error).split())
     return None
-
-
-def _instantiation_mistake(error: BaseException) -> str:
-    key = getattr(error, "full_key", None) or "the configuration"
-    cause = error.__cause__
-    while cause is not None and type(cause).__name__ == "InstantiationException":
-        key = getattr(cause, "full_key", None) or key
-        cause = cause.__cause__
-    if isinstance(cause, RepriseError):
-        return str(cause)
-    if cause is not None and (
-        found := re.search(r"(\w+)\.?(?:__init__)?\(\) got an unexpected keyword .*'(\w+)'", str(cause))
-    ):
-        owner, setting = found.groups()
-        return f"{key}.{setting}: {owner} has no setting '{setting}'. It was left over or added by hand; remove it with '~{key}.{setting}'"
-    if isinstance(cause, ImportError):
-        return f"{key}: {cause}"
-    return f"{key}: {cause if cause is not None else error}"

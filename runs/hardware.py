@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from runs.errors import ConfigError
-from runs.record import RunRecord
+from runs.loggers.log import RunLog
 
 
-def build_trainer(cfg: DictConfig, record: RunRecord, loggers: list[Any]) -> Any:
+def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
     """The Lightning trainer of a run: ``cfg.trainer`` on ``cfg.hardware``, with ``cfg.callbacks``.
 
     Tests keep their own sampler (no instance twice under DDP), and progress is drawn on a terminal only.
@@ -24,22 +26,24 @@ def build_trainer(cfg: DictConfig, record: RunRecord, loggers: list[Any]) -> Any
     import pytorch_lightning as lightning
     from hydra.utils import instantiate
 
+    from runs.loggers.trainer import TrainerLogger
+
     hardware = OmegaConf.to_container(cfg.hardware, resolve=True)
     assert isinstance(hardware, dict)
     check(hardware)
     callbacks = [instantiate(node, _convert_="all") for node in (cfg.callbacks or {}).values() if node is not None]
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks.append(lightning.callbacks.RichProgressBar())
-    if callbacks and not any(isinstance(callback, lightning.callbacks.ModelCheckpoint) for callback in callbacks):
-        raise ConfigError("callbacks: a run needs a ModelCheckpoint to be resumable; keep callbacks=default")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return lightning.Trainer(
         **{key: hardware[key] for key in ("accelerator", "devices", "num_nodes", "strategy", "precision")},
         **OmegaConf.to_container(cfg.trainer, resolve=True),  # type: ignore[arg-type]
-        logger=loggers or False,
+        logger=TrainerLogger(log),
         callbacks=callbacks,
-        default_root_dir=record.folder,
+        default_root_dir=folder,
         use_distributed_sampler=False,
         enable_progress_bar=any(isinstance(c, lightning.callbacks.RichProgressBar) for c in callbacks),
+        enable_checkpointing=any(isinstance(c, lightning.callbacks.ModelCheckpoint) for c in callbacks),
         enable_model_summary=False,
         plugins=_plugins(),
     )

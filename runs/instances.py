@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from runs.names import safe_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from runs.loggers.log import RunLog
 
 
 @dataclass(frozen=True)
@@ -102,30 +105,58 @@ def load_all(folder: Path) -> list[InstanceResult]:
     return sorted((result for result in found if result is not None), key=lambda result: result.index)
 
 
-def write_tables(folder: Path, results: list[InstanceResult], run: dict[str, object]) -> None:
-    """Write ``results.parquet``, and ``traces.parquet`` and ``iterations.parquet`` where there are any.
+def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, Any], log: RunLog) -> None:
+    """Write ``results.parquet``, and ``traces.parquet``, ``iterations.parquet`` and a figure where there are traces.
 
-    ``run`` holds the columns every row shares: paper, experiment, method, seed.
+    ``run`` holds the columns every row shares: paper, experiment, method, seed. ``log`` shows them on the dashboards.
     """
     import pandas as pd
 
-    rows = [
-        {**run, "instance": result.name, "metric": metric, "value": value}
-        for result in results
-        for metric, value in result.metrics.items()
-    ]
-    columns = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
-    write_parquet(folder / "results.parquet", pd.DataFrame(rows, columns=columns))
-    traces = [
-        pd.DataFrame({**result.trace.to_arrays(), "maximize": result.trace.maximize}).assign(instance=result.name)
-        for result in results
-        if result.trace is not None and len(result.trace)
-    ]
-    if traces:
-        write_parquet(folder / "traces.parquet", pd.concat(traces, ignore_index=True).assign(**run))
+    def of_this_run(frame: pd.DataFrame) -> pd.DataFrame:
+        for name, value in run.items():
+            frame[name] = value
+        return frame
+
+    rows = [(result.name, metric, value) for result in results for metric, value in result.metrics.items()]
+    table = of_this_run(pd.DataFrame(rows, columns=["instance", "metric", "value"]))
+    write_parquet(folder / "results.parquet", table)
+    log.log_table("results", table)
     logs = [pd.DataFrame(result.log).assign(instance=result.name) for result in results if result.log]
     if logs:
-        write_parquet(folder / "iterations.parquet", pd.concat(logs, ignore_index=True).assign(**run))
+        write_parquet(folder / "iterations.parquet", of_this_run(pd.concat(logs, ignore_index=True)))
+    traced = [result for result in results if result.trace is not None and len(result.trace)]
+    if traced:
+        traces = pd.concat([_trace_frame(result) for result in traced], ignore_index=True)
+        write_parquet(folder / "traces.parquet", of_this_run(traces))
+        log.log_curves("anytime", traces, series="instance")
+        path = folder / "figures" / "anytime.png"
+        atomic_write(path, anytime_figure(traces))
+        log.log_figure("anytime", path)
+
+
+def _trace_frame(result: InstanceResult) -> pd.DataFrame:
+    import pandas as pd
+
+    assert result.trace is not None
+    return pd.DataFrame({**result.trace.to_arrays(), "maximize": result.trace.maximize, "instance": result.name})
+
+
+def anytime_figure(traces: pd.DataFrame) -> bytes:
+    """PNG of the objective over seconds, one step line per instance."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    shown = traces.groupby("instance", sort=False)
+    for name, rows in shown:
+        axes.step(rows["seconds"], rows["objective"], where="post", label=str(name) if len(shown) <= 12 else None)
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("objective")
+    if 0 < len(shown) <= 12:
+        axes.legend(fontsize="small")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:

@@ -6,8 +6,12 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from runs.files import read_json
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
 
 
 class Display:
@@ -49,9 +53,9 @@ class Display:
         if self._live:
             self._live.stop()
 
-    def update(self) -> None:
-        """Look at the records, at most twice a second, and show what changed."""
-        if time.monotonic() - self._last < 0.5:
+    def update(self, at_once: bool = False) -> None:
+        """Look at the records, at most twice a second unless ``at_once``, and show what changed."""
+        if not at_once and time.monotonic() - self._last < 0.5:
             return
         self._last = time.monotonic()
         ended = {*self.folder.glob("*/metrics.json"), *self._fresh("*/failure.json")}
@@ -75,7 +79,7 @@ class Display:
             outcome = f"FAILED: {content.get('type')}: {str(content.get('message')).splitlines()[0][:150]}"
         print(f"[{count}/{self.total or '?'}] {run} {outcome}", flush=True)
 
-    def _render(self, ended: set[Path]) -> object:
+    def _render(self, ended: set[Path]) -> ConsoleRenderable:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table

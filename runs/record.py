@@ -15,18 +15,20 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from runs import environment
-from runs.checkpoint import FileCheckpoint
 from runs.errors import RepriseError
 from runs.files import atomic_write, read_json, write_json
 from runs.instances import InstanceResult, load_all, write_tables
 from runs.interrupt import Interrupted
-from runs.names import safe_name
+from runs.loggers.local import RunInfo
+
+if TYPE_CHECKING:
+    from runs.loggers.log import RunLog
 
 LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 """Set by a sweep for its jobs: one value per launch of the sweep."""
@@ -89,6 +91,7 @@ class RunRecord:
         self._lock = FileLock(folder / "owner.lock", is_singleton=False)
         self._began = time.monotonic()
         self._settled = False
+        self._revision = "unknown"
 
     @classmethod
     def of(cls, cfg: DictConfig) -> RunRecord:
@@ -119,10 +122,6 @@ class RunRecord:
         path = self.folder / "checkpoints" / "last.ckpt"
         return path if path.exists() else None
 
-    def search_checkpoint(self, instance: str) -> FileCheckpoint:
-        """Where the search on one instance keeps its state."""
-        return FileCheckpoint(self.folder / "instances" / f"{safe_name(instance)}.state.npz")
-
     def __enter__(self) -> RunRecord:
         if not self.is_main:
             self._settled = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
@@ -148,7 +147,17 @@ class RunRecord:
         finally:
             self._lock.release()
 
-    def finish(self, measured: Mapping[str, Any]) -> None:
+    def open_log(self) -> RunLog:
+        """What the run reports to while it goes: its own folder, and the dashboards of ``logger=...``."""
+        from runs.loggers.log import build
+
+        plain = OmegaConf.to_container(self.cfg, resolve=True)
+        assert isinstance(plain, dict)
+        shared = self.folder.parent.name if self.in_sweep else self.folder.name
+        run = RunInfo(self.folder, {str(k): v for k, v in plain.items()}, shared, self.folder.name, self._revision)
+        return build(self.cfg.logger, run)
+
+    def finish(self, measured: Mapping[str, Any], log: RunLog) -> None:
         """Write the tables and then ``metrics.json``, last of all files: from now on the run is finished.
 
         ``measured`` holds the run's own metrics, Lightning's ``callback_metrics``; the instances are read from their files.
@@ -158,7 +167,8 @@ class RunRecord:
         metrics = {key: float(value) for key, value in measured.items()}
         results = load_all(self.folder) or [InstanceResult(index=0, name="all", metrics=metrics)]
         columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
-        write_tables(self.folder, results, columns)
+        write_tables(self.folder, results, columns, log)
+        log.log_scalars(metrics)
         score = metrics.get(self.cfg.score) if self.cfg.get("score") else None
         write_json(
             self.folder / "metrics.json",
@@ -179,6 +189,7 @@ class RunRecord:
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["lives"] = 1 + ((read_json(self.folder / "environment.json") or {}).get("lives") or 0)
         write_json(self.folder / "environment.json", about)
+        self._revision = about["revision"]
 
     def _begun_by_this_launch(self) -> bool:
         """True if this launch of a sweep began the run before: a worker's death makes the sweep start over, not the run."""

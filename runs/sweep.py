@@ -134,7 +134,7 @@ def _supervise(
                 os.killpg(child, signal.SIGKILL)
             display.update()
             time.sleep(0.2)
-        display.update()
+        display.update(at_once=True)
         _end_group(child)
     finally:
         for number, handler in previous.items():

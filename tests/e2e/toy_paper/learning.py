@@ -8,7 +8,9 @@ import time
 
 import pytorch_lightning as lightning
 import torch
-from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
+
+from data.loading import ResumableLoader
 
 
 class ToyNumbers(lightning.LightningDataModule):
@@ -21,9 +23,7 @@ class ToyNumbers(lightning.LightningDataModule):
         self.data = TensorDataset(inputs, inputs @ torch.tensor([[1.0], [-2.0], [0.5], [3.0]]))
 
     def train_dataloader(self) -> DataLoader:
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        sampler = DistributedSampler(self.data, seed=3) if distributed else None
-        return DataLoader(self.data, self.batch_size, sampler=sampler, shuffle=sampler is None)
+        return ResumableLoader(self.data, self.batch_size, seed=3)
 
     def test_dataloader(self) -> DataLoader:
         return DataLoader(self.data, self.batch_size)

@@ -1,0 +1,89 @@
+"""Training batches whose position survives a restart."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.distributed
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Sampler
+
+
+class EpochShuffle(Sampler[int]):
+    """A permutation per epoch that depends on seed and epoch alone, not on the global random state."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return iter(torch.randperm(self.size, generator=generator).tolist())
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class _From(Sampler[list[int]]):
+    """Batches of an inner sampler from a given position on."""
+
+    def __init__(self, batches: BatchSampler) -> None:
+        self.sampler = batches.sampler  # where Lightning looks for ``set_epoch``
+        self.batches = batches
+        self.start = 0
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start, self.start = self.start, 0  # the epoch after the resumed one begins at its beginning
+        yield from itertools.islice(self.batches, start, None)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class ResumableLoader(DataLoader[Any]):
+    """A shuffled training loader that Lightning stops and continues in the middle of an epoch (``state_dict``).
+
+    Under ``torch.distributed`` every rank takes its own part of the same order.
+
+    Parameters
+    ----------
+    dataset, batch_size, drop_last
+        As in ``torch.utils.data.DataLoader``.
+    seed
+        Determines the order of every epoch.
+    **options
+        Further options of ``DataLoader`` (workers, collation).
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], batch_size: int, seed: int, drop_last: bool = False, **options: Any
+    ) -> None:
+        size = len(dataset)  # type: ignore[arg-type]
+        sampler: Sampler[int] = EpochShuffle(size, seed)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            sampler = DistributedSampler(dataset, seed=seed, drop_last=drop_last)
+        self._order = _From(BatchSampler(sampler, batch_size, drop_last))
+        self._yielded = 0
+        generator = torch.Generator().manual_seed(seed)
+        super().__init__(dataset, batch_sampler=self._order, generator=generator, **options)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        self._yielded = self._order.start
+        for batch in super().__iter__():
+            self._yielded += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Batches of this epoch handed out so far."""
+        return {"batches": self._yielded % max(len(self), 1)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Make the next epoch begin behind the batches that were seen."""
+        self._order.start = state["batches"]
