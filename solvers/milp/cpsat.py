@@ -137,34 +137,34 @@ class _CpModel:
     def _add_rows(self) -> None:
         matrix = self._problem.A
         starts = matrix.indptr.tolist()
-        indices = matrix.indices.tolist()
         whole = bool((matrix.data == np.rint(matrix.data)).all())
         for i, (lo, hi) in enumerate(zip(self._problem.row_lo.tolist(), self._problem.row_hi.tolist(), strict=True)):
-            begin, end = starts[i], starts[i + 1]
-            if lo == -math.inf and hi == math.inf:
-                continue
-            values = matrix.data[begin:end]
-            factor = 1 if whole else self._factor(values, matrix.indices[begin:end], self._problem.describe_row(i))
-            self._add_row(indices[begin:end], _integers(values, factor), lo, hi, factor)
+            if lo > -math.inf or hi < math.inf:
+                row = slice(starts[i], starts[i + 1])
+                indices, values = matrix.indices[row], matrix.data[row]
+                factor = 1 if whole else self._factor(values, indices, self._problem.describe_row(i))
+                self._add_row(indices, values, lo, hi, factor)
 
-    def _add_row(self, indices: list[int], coefficients: list[int], lo: float, hi: float, factor: int) -> None:
-        low, high = _side(lo, factor, upper=False), _side(hi, factor, upper=True)
-        variables = [self.variables[j] for j in indices]
-        if variables:
-            row = self._cp_model.LinearExpr.weighted_sum(variables, coefficients)
-            self.model.add_linear_constraint(row, low, high)
+    def _add_row(self, indices: np.ndarray, values: np.ndarray, lo: float, hi: float, factor: int) -> None:
+        error = 0.0 if factor == 1 else float(np.abs(values * factor - np.rint(values * factor)) @ self._reach[indices])
+        low, high = _side(lo, factor, error, upper=False), _side(hi, factor, error, upper=True)
+        if len(indices):
+            self.model.add_linear_constraint(self._sum(indices, values, factor), low, high)
         elif low > 0 or high < 0:
             self.model.add_bool_or([])  # an empty row that nothing satisfies
+
+    def _sum(self, indices: np.ndarray, values: np.ndarray, factor: int) -> Any:
+        variables = [self.variables[j] for j in indices.tolist()]
+        coefficients = [int(v) for v in np.rint(values * factor).tolist()]
+        return self._cp_model.LinearExpr.weighted_sum(variables, coefficients)
 
     def _add_objective(self) -> None:
         indices = np.flatnonzero(self._problem.c)
         values = self._problem.c[indices]
         self._factor_of_objective = factor = self._factor(values, indices, "the objective")
-        coefficients = _integers(values, factor)
-        variables = [self.variables[j] for j in indices.tolist()]
-        self.model.minimize(self._cp_model.LinearExpr.weighted_sum(variables, coefficients))
+        self.model.minimize(self._sum(indices, values, factor))
         if self._incumbent.cutoff is not None:
-            self._add_row(indices.tolist(), coefficients, -math.inf, self._incumbent.native_cutoff, factor)
+            self._add_row(indices, values, -math.inf, self._incumbent.native_cutoff, factor)
 
     def _factor(self, values: np.ndarray, indices: np.ndarray, where: str) -> int:
         largest = _LARGEST_ACTIVITY / max(1.0, float(self._reach[indices].sum()))
@@ -231,14 +231,13 @@ class _CpModel:
         self._solver.stop_search()
 
 
-def _integers(values: np.ndarray, factor: int) -> list[int]:
-    return [int(v) for v in np.rint(values * factor).tolist()]
+def _side(side: float, factor: int, error: float, upper: bool) -> int:
+    """Side of a row whose coefficients were multiplied by ``factor`` and rounded, which moves activities by ``error``.
 
-
-def _side(side: float, factor: int, upper: bool) -> int:
-    """Side of a row whose coefficients were multiplied by ``factor``, rounded inwards up to a slack far below 1e-6."""
+    Rounded inwards after giving way by that error, at most by a tenth of the tolerance of ``ILP.is_feasible``.
+    """
     if math.isinf(side):
         return _INT64 if side > 0 else -_INT64
-    slack = max(1e-6, factor * 1e-9 * max(1.0, abs(side)))
+    slack = 1e-6 + min(error, factor * 1e-7 * max(1.0, abs(side)))
     scaled = side * factor
     return min(math.floor(scaled + slack), _INT64) if upper else max(math.ceil(scaled - slack), -_INT64)
