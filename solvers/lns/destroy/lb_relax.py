@@ -1,0 +1,34 @@
+"""LB-RELAX: the k variables that the LP relaxation of local branching moves most."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from runs.errors import ConfigError
+from solvers.lns.destroy.draw import largest
+from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxation
+from solvers.lns.local_branching_lp import LocalBranchingLP
+
+
+class LBRelax(LocalBranchingRelaxation):
+    """Free the ``k`` largest Delta (section 3).
+
+    Parameters
+    ----------
+    ties
+        ``"random"`` breaks ties uniformly (there are many: on vertex cover every Delta > 0 is 1/2); ``"order"`` by
+        variable order, as the stable sort of the released code does.
+    lp
+        The LP of local branching with its options.
+    """
+
+    def __init__(self, ties: Literal["random", "order"] = "random", lp: LocalBranchingLP | None = None) -> None:
+        if ties not in ("random", "order"):
+            raise ConfigError(f"destroy.ties is '{ties}'; choose 'random' or 'order'")
+        super().__init__(lp)
+        self.ties = ties
+
+    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+        return largest(delta, k, rng if self.ties == "random" else None)

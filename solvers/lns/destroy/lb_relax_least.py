@@ -1,0 +1,15 @@
+"""The negative control of LB-RELAX: the k variables that the LP moves least."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solvers.lns.destroy.draw import largest
+from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxation
+
+
+class LBRelaxLeast(LocalBranchingRelaxation):
+    """Free the ``k`` smallest Delta, ties at random (section 3): must do worse than random."""
+
+    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+        return largest(-delta, k, rng)

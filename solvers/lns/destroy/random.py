@@ -1,0 +1,15 @@
+"""RANDOM: k variables uniformly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solvers.lns.destroy.draw import uniform
+from solvers.lns.state import Destroy, SearchState, Selection
+
+
+class Random(Destroy):
+    """Free ``k`` candidates drawn uniformly without replacement (section 4)."""
+
+    def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
+        return Selection.of(state, uniform(state.candidates, k, rng))

@@ -1,0 +1,42 @@
+"""RINS: variables on which the incumbent and the LP relaxation disagree (Danna, Rothberg and Le Pape, 2005)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.ilp.problem import ILP
+from runs.checkpoint import State
+from solvers.lns.destroy.draw import DIFFERENT, preferred
+from solvers.lns.root_relaxation import RootRelaxation
+from solvers.lns.state import Destroy, SearchState, Selection
+
+
+class RINS(Destroy):
+    """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (section 4).
+
+    Parameters
+    ----------
+    fill
+        Top up with random others to ``k`` when D is smaller.
+    lp
+        The LP relaxation with its options.
+    """
+
+    def __init__(self, fill: bool = True, lp: RootRelaxation | None = None) -> None:
+        self.fill = fill
+        self.lp = lp or RootRelaxation()
+
+    def prepare(self, problem: ILP, scorer: object = None) -> None:
+        self.lp.prepare(problem)
+
+    def memory(self) -> State:
+        return self.lp.memory()
+
+    def restore(self, memory: State) -> None:
+        self.lp.restore(memory)
+
+    def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
+        x = self.lp.solution(state)
+        reference = state.incumbent if x is None else x
+        differing = state.candidates[np.abs(reference - state.incumbent)[state.candidates] > DIFFERENT]
+        return Selection.of(state, preferred(differing, state.candidates, k, self.fill, rng))

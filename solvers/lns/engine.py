@@ -1,0 +1,205 @@
+"""Large neighbourhood search over ILPs: destroy, repair, accept, resize, record (section 3 of the LB-RELAX page)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from data.ilp.problem import ILP
+from runs import interrupt
+from runs.checkpoint import Checkpoint, State
+from runs.errors import ConfigError, InvalidProblem
+from solvers.base import Budget, Solution, Solver, Status
+from solvers.lns import accept as acceptance
+from solvers.lns.repair import Repair, Repaired
+from solvers.lns.search import Search
+from solvers.lns.size import NeighborhoodSize
+from solvers.lns.state import Destroy, Selection
+from solvers.milp.base import MilpSolver
+
+
+class LargeNeighborhoodSearch:
+    """Improve a feasible assignment by re-optimising k of its integer variables at a time.
+
+    One evaluation is one iteration: one sub-ILP, or the proof that none is needed.
+
+    Parameters
+    ----------
+    destroy
+        Chooses the variables to free.
+    repair
+        The back end that solves the sub-ILPs.
+    start
+        Finds the initial solution when none is given to :meth:`solve`; its time counts.
+    size
+        The schedule of k.
+    accept
+        ``"equal"`` takes every sub-ILP solution that is not worse (k still grows without an improvement of 1e-5);
+        ``"strict"`` takes improvements only.
+    repair_seconds
+        Limit of one sub-ILP; None: only what is left of the budget.
+    reduce, mip_start
+        See :class:`solvers.lns.repair.Repair`.
+
+    Raises
+    ------
+    ConfigError
+        A setting is outside its range.
+    """
+
+    def __init__(
+        self,
+        destroy: Destroy,
+        repair: MilpSolver,
+        start: Solver | None = None,
+        size: NeighborhoodSize | None = None,
+        accept: Literal["equal", "strict"] = "equal",
+        repair_seconds: float | None = 120.0,
+        reduce: bool = True,
+        mip_start: bool = True,
+    ) -> None:
+        if repair_seconds is not None and not repair_seconds > 0:
+            raise ConfigError(f"lns.repair_seconds is {repair_seconds}; it must be > 0, or null for no limit")
+        self.destroy = destroy
+        self.start = start
+        self.size = size or NeighborhoodSize()
+        self.accepts = acceptance.by_name(accept)
+        self.repair = Repair(repair, repair_seconds, reduce, mip_start)
+
+    def solve(
+        self,
+        problem: ILP,
+        *,
+        budget: Budget,
+        scorer: object = None,
+        initial: np.ndarray | None = None,
+        rng: np.random.Generator,
+        checkpoint: Checkpoint | None = None,
+    ) -> Solution:
+        """Search ``problem`` until the budget is spent, optimality is proved or a signal asks to stop.
+
+        Parameters
+        ----------
+        scorer
+            Handed to the destroy heuristic (see :class:`solvers.lns.destroy.scored.Scored`).
+        initial
+            (n,) feasible assignment to start from.
+        checkpoint
+            Holds the state of an earlier, interrupted call, which is then continued as if nothing had happened; receives
+            ours when it is due and when a signal stops us.
+
+        Raises
+        ------
+        InvalidProblem
+            ``initial`` is infeasible (names the worst violated row), or the checkpoint is another problem's.
+        ConfigError
+            There is no way to start, or the heuristic cannot work on this problem.
+        """
+        with interrupt.watch():
+            search = Search.new(problem, budget, rng)
+            if not len(search.candidates):
+                return self._solve_whole(problem, budget, rng, initial)
+            search.cap = self.size.cap(len(search.candidates))
+            self.repair.prepare(search.problem)
+            self.destroy.prepare(search.problem, scorer)
+            saved = checkpoint.load() if checkpoint else None
+            if saved:
+                self.destroy.restore(search.take_up(saved))
+            else:
+                self._begin(search, initial)
+            self._improve(search, checkpoint)
+            return search.solution()
+
+    def _improve(self, search: Search, checkpoint: Checkpoint | None) -> None:
+        """The loop. An iteration that a signal cuts short enters the answer but not the saved trajectory."""
+        while search.status is None and not search.meter.exhausted:
+            resume = self._resume_point(search)
+            if checkpoint and checkpoint.due():
+                checkpoint.save(search.to_arrays(*resume))
+            began = search.meter.seconds
+
+            selection = self.destroy.select(search.view(), search.k, search.rng)
+            selected = search.meter.seconds
+            repaired = self.repair.solve(search.view(), selection, search.rng)
+            if interrupt.requested():
+                _stop(search, checkpoint, resume)
+                self._accept(search, repaired)
+                return
+            gain = self._accept(search, repaired)
+            search.record(selection, repaired, gain, began, selected)
+            if not gain:
+                search.k = self.size.grown(search.k, len(search.candidates))
+            search.status = _verdict(search, selection, repaired)
+        if search.status is None and interrupt.requested():
+            _stop(search, checkpoint, self._resume_point(search))
+
+    def _accept(self, search: Search, repaired: Repaired) -> float:
+        """Move to the repaired assignment if the rule allows; returns the improvement, 0 below the threshold."""
+        before = search.objective
+        if repaired.assignment is not None and self.accepts(repaired.objective, before):
+            search.move(repaired.assignment, repaired.objective)
+        return before - search.objective if acceptance.improves(search.objective, before) else 0.0
+
+    def _resume_point(self, search: Search) -> tuple[Any, State]:
+        return search.rng.bit_generator.state, self.destroy.memory()
+
+    def _begin(self, search: Search, initial: np.ndarray | None) -> None:
+        """Find and check the initial solution."""
+        if initial is None:
+            initial = self._start(search)
+            if initial is None:
+                return
+        problem = search.original
+        if not problem.is_feasible(initial):
+            worst, _ = problem.worst_violation(initial)
+            raise InvalidProblem(f"{problem.name}: the initial solution is infeasible: {worst}")
+        assignment, objective = self.repair.settle(search.problem, initial)
+        if assignment is None:
+            raise InvalidProblem(
+                f"{problem.name}: the initial solution is feasible only with its integers off by up to 1e-6: "
+                f"{problem.worst_violation(np.where(problem.integer, np.rint(initial), initial))[0]}"
+            )
+        search.move(assignment, objective)
+        search.mark()
+        search.k = self.size.first(len(search.candidates))
+
+    def _start(self, search: Search) -> np.ndarray | None:
+        """The start solver's assignment; its trace becomes the head of ours, its proofs our status."""
+        if self.start is None:
+            raise ConfigError("lns.start is null and no initial solution was given; set one of them")
+        budget = Budget(seconds=search.meter.remaining_seconds)
+        offset = search.meter.seconds
+        first = self.start.solve(search.original, budget=budget, rng=_child(search.rng))
+        for seconds, value in zip(first.trace.seconds, first.trace.objective, strict=True):
+            search.trace.record(offset + seconds, 0, value)
+        if first.assignment is None or first.status in (Status.OPTIMAL, Status.UNBOUNDED):
+            search.status = first.status
+        return first.assignment
+
+    def _solve_whole(
+        self, problem: ILP, budget: Budget, rng: np.random.Generator, initial: np.ndarray | None
+    ) -> Solution:
+        """Nothing to destroy: every integer variable is fixed by its bounds, or there is none."""
+        seconds = np.inf if budget.seconds is None else budget.seconds
+        return self.repair.solver.solve(problem, budget=Budget(seconds=seconds), initial=initial, rng=rng)
+
+
+def _stop(search: Search, checkpoint: Checkpoint | None, resume: tuple[Any, State]) -> None:
+    search.status = Status.INTERRUPTED
+    if checkpoint:
+        checkpoint.save(search.to_arrays(*resume))
+
+
+def _verdict(search: Search, selection: Selection, repaired: Repaired) -> Status | None:
+    """A reason to stop: the sub-ILP was unbounded, or it was the whole problem and is settled."""
+    if repaired.status == Status.UNBOUNDED:
+        return Status.UNBOUNDED
+    whole = selection.within is None and bool(selection.free[search.candidates].all())
+    settled = repaired.status in (Status.OPTIMAL, Status.INFEASIBLE)  # infeasible: none reaches the cut-off
+    return Status.OPTIMAL if whole and settled else None
+
+
+def _child(rng: np.random.Generator) -> np.random.Generator:
+    """A generator seeded by one draw, so that the parent's state stays a complete record."""
+    return np.random.default_rng(int(rng.integers(2**31)))

@@ -1,0 +1,177 @@
+"""The running state of one large neighbourhood search, and its round trip through plain arrays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from data.ilp.problem import ILP
+from runs.anytime import Trace
+from runs.checkpoint import State
+from runs.errors import InvalidProblem
+from solvers.base import Budget, Meter, Solution, Status
+from solvers.lns.accept import improves
+from solvers.lns.repair import Repaired
+from solvers.lns.state import SearchState, Selection
+
+POOL = 10
+"""Earlier incumbents kept for crossover, mutation and scorers' windows."""
+
+COLUMNS: dict[str, type | str] = {
+    "evaluation": np.int64,  # index of the iteration
+    "select_seconds": float,  # destroy: the LP, mostly
+    "repair_seconds": float,  # inside the back end
+    "overhead_seconds": float,  # the rest of the iteration
+    "improvement": float,  # gain of the incumbent, >= 0
+    "free": np.int64,  # |X_t|
+    "size": np.int64,  # k_t
+    "status": "U16",  # of the sub-ILP, see Repaired
+    "lp_integral_share": float,  # of the candidates, in the LP that selected; NaN without one
+}
+"""The per-iteration columns of ``Solution.log``."""
+
+
+@dataclass
+class Search:
+    """Incumbent, size, counters, trace and log of a search; values are in minimisation form but for the trace.
+
+    ``status`` stays None while there is anything left to do.
+    """
+
+    original: ILP
+    problem: ILP
+    candidates: np.ndarray
+    meter: Meter
+    rng: np.random.Generator
+    cap: int
+    trace: Trace
+    incumbent: np.ndarray | None = None
+    objective: float = np.inf
+    k: int = 1
+    pool: tuple[np.ndarray, ...] = ()
+    status: Status | None = None
+    last_improvement: float = 0.0
+    last_seconds: float = 0.0
+    log: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+
+    @classmethod
+    def new(cls, original: ILP, budget: Budget, rng: np.random.Generator) -> Search:
+        """A search that has nothing yet and whose clock runs."""
+        problem = original.to_min()
+        candidates = np.flatnonzero(problem.integer & (problem.lb < problem.ub))
+        trace = Trace(maximize=original.maximize)
+        return cls(original, problem, candidates, budget.start(), rng, max(1, len(candidates)), trace)
+
+    def view(self) -> SearchState:
+        """What the destroy heuristic may see."""
+        assert self.incumbent is not None
+        return SearchState(
+            problem=self.problem,
+            candidates=self.candidates,
+            incumbent=self.incumbent,
+            objective=self.objective,
+            pool=self.pool,
+            iteration=self.meter.evaluations,
+            remaining_seconds=self.meter.remaining_seconds,
+            at_cap=self.k >= self.cap,
+            last_improvement=self.last_improvement,
+            last_seconds=self.last_seconds,
+        )
+
+    def move(self, assignment: np.ndarray, objective: float) -> None:
+        """Make ``assignment`` the incumbent; an improvement sends the old one to the pool."""
+        if self.incumbent is not None and improves(objective, self.objective):
+            self.pool = (self.incumbent, *self.pool)[:POOL]
+        assignment = np.array(assignment, np.float64)
+        assignment.setflags(write=False)
+        self.incumbent, self.objective = assignment, objective
+
+    def record(self, selection: Selection, repaired: Repaired, gain: float, began: float, selected: float) -> None:
+        """Close the iteration: one row of the log, and one of the trace if the incumbent is better.
+
+        ``began`` and ``selected`` are its start and the end of destroy on the meter's clock.
+        """
+        now = self.meter.seconds
+        self.last_improvement, self.last_seconds = gain, now - began
+        row = (
+            self.meter.evaluations,
+            selected - began,
+            repaired.seconds,
+            max(0.0, now - selected - repaired.seconds),
+            gain,
+            int(selection.free.sum()),
+            self.k,
+            str(repaired.status),
+            selection.lp_integral_share,
+        )
+        for name, value in zip(COLUMNS, row, strict=True):
+            self.log[name].append(value)
+        self.meter.evaluations += 1
+        sign = -1.0 if self.original.maximize else 1.0
+        if sign * self.objective != self.trace.objective[-1]:
+            self.mark()
+
+    def mark(self, bound: float = np.nan) -> None:
+        """Add the incumbent's value, now, to the trace."""
+        if self.incumbent is not None:
+            value = self.original.objective(self.incumbent)
+            self.trace.record(self.meter.seconds, self.meter.evaluations, value, bound)
+
+    def solution(self) -> Solution:
+        """The answer in the problem's own sense; the trace ends now."""
+        status = self.status or (Status.NO_SOLUTION if self.incumbent is None else Status.FEASIBLE)
+        log = {name: np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()}
+        if self.incumbent is None:
+            return Solution(None, np.nan, False, status, self.trace, log)
+        value = self.original.objective(self.incumbent)
+        self.mark(value if status is Status.OPTIMAL else np.nan)
+        feasible = self.original.is_feasible(self.incumbent)
+        return Solution(self.incumbent, value, feasible, status, self.trace, log)
+
+    def to_arrays(self, rng_state: Any, memory: State) -> State:
+        """The search between two iterations, with the random state and the heuristic's memory of that moment."""
+        assert self.incumbent is not None
+        arrays: State = {
+            "fingerprint": np.array(self.original.fingerprint),
+            "incumbent": self.incumbent,
+            "pool": np.array(self.pool).reshape(len(self.pool), self.problem.n),
+            "k": np.array(self.k),
+            "evaluations": np.array(self.meter.evaluations),
+            "seconds": np.array(self.meter.seconds),
+            "last": np.array([self.last_improvement, self.last_seconds]),
+            "rng": np.frombuffer(json.dumps(rng_state, default=lambda array: array.tolist()).encode(), np.uint8),
+        }
+        arrays |= {f"trace/{name}": column for name, column in self.trace.to_arrays().items()}
+        arrays |= {f"log/{name}": np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()}
+        return arrays | {f"memory/{name}": value for name, value in memory.items()}
+
+    def take_up(self, arrays: State) -> State:
+        """Become the search that :meth:`to_arrays` saved; returns the heuristic's memory.
+
+        Raises
+        ------
+        InvalidProblem
+            The state belongs to another problem.
+        """
+        if str(arrays["fingerprint"]) != self.original.fingerprint:
+            raise InvalidProblem(
+                f"{self.original.name}: the checkpoint was written for another problem; remove it to start afresh"
+            )
+        budget = self.meter.budget
+        self.meter = budget.start(float(arrays["seconds"]), int(arrays["evaluations"]))
+        self.rng.bit_generator.state = json.loads(arrays["rng"].tobytes())
+        self.pool = tuple(arrays["pool"])
+        self.k = int(arrays["k"])
+        self.last_improvement, self.last_seconds = (float(value) for value in arrays["last"])
+        self.trace = Trace.from_arrays(_under("trace/", arrays), self.original.maximize)
+        self.log = {name: column.tolist() for name, column in _under("log/", arrays).items()}
+        self.incumbent = None
+        self.move(arrays["incumbent"], self.problem.objective(arrays["incumbent"]))
+        return _under("memory/", arrays)
+
+
+def _under(prefix: str, arrays: State) -> State:
+    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
