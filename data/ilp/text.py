@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
@@ -90,10 +91,7 @@ def checked(path: Path, problem: ILP) -> ILP:
     InvalidProblem
         The problem is invalid, or a row without entries has sides that exclude 0; names the file.
     """
-    try:
-        problem.validate()
-    except InvalidProblem as error:
-        raise InvalidProblem(f"{path}: {error}") from error
+    replace(problem, name=str(path)).validate()
     empty = np.diff(problem.A.indptr) == 0
     impossible = empty & ((problem.row_lo > 0) | (problem.row_hi < 0))
     if impossible.any():

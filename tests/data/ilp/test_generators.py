@@ -31,7 +31,7 @@ def draw(generator, *seed: int):
 def test_mvc_at_paper_scale_has_65100_rows():
     problem = draw(MinimumVertexCover(), 0)
     assert (problem.n, problem.m, problem.A.nnz) == (1000, 65_100, 130_200)
-    assert not problem.maximize and problem.binary.all() and 0 < problem.c.min() and problem.c.max() < 1
+    assert not problem.maximize and problem.binary.all() and problem.c.min() > 0 and problem.c.max() < 1
     assert draw(MinimumVertexCover(nodes=2000), 0).m == 135_100
 
 

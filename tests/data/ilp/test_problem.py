@@ -70,7 +70,7 @@ def test_worst_violation_names_the_row_or_variable():
     problem = knapsack()
     assert problem.worst_violation(np.array([1, 1, 0.0])) == ("nothing", 0.0)
     description, amount = problem.worst_violation(np.array([1, 1, 3.0]))
-    assert "row 'capacity'" in description and amount == 3.0 or "row 'order'" in description and amount == 2.0
+    assert ("row 'capacity'" in description and amount == 3.0) or ("row 'order'" in description and amount == 2.0)
     description, amount = problem.worst_violation(np.array([0, 0.5, 0]))
     assert "'y'" in description and "integer" in description and amount == 0.5
     assert problem.worst_violation(np.array([0, np.nan, 0]))[1] == np.inf
