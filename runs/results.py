@@ -185,14 +185,17 @@ def _load_run(folder: Path) -> Run:
         config = _read_config(folder / "config.yaml", required=state == RunStatus.FINISHED)
         run = replace(run, config=config, method=str(config.get("method") or "?"))
         return _read_tables(run) if state == RunStatus.FINISHED else replace(run, cause=_why_unfinished(run))
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, ConfigError) as error:
+    except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
         return replace(run, cause=f"cannot be read: {' '.join(str(error).split())}"[:500])
 
 
 def _read_config(path: Path, required: bool) -> dict[str, Any]:
     if not path.exists() and not required:
         return {}
-    config = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{path.name}: expected a mapping of settings, found {type(config).__name__}")
     return config

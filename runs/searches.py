@@ -66,9 +66,10 @@ class Searches:
         """The searches of one sweep, or of several under one common v*."""
         searching = {(run.paper, run.experiment) for sweep in sweeps for run in sweep.usable if run.traces is not None}
         runs = [run for sweep in sweeps for run in sweep.usable if (run.paper, run.experiment) in searching]
-        entries = [search for run in runs for search in _searches_of(run)]
+        pairs = [(search, run.budget) for run in runs for search in _searches_of(run)]
+        entries = [search for search, _ in pairs]
         optima = _optima(run.results for sweep in sweeps for run in sweep.usable)
-        return cls(entries, _best_known(entries, optima), _horizons(entries, runs))
+        return cls(entries, _best_known(entries, optima), _horizons(entries, [budget for _, budget in pairs]))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -195,21 +196,18 @@ def _best_known(entries: list[Search], optima: dict[tuple[str, str], float]) -> 
     return best
 
 
-def _horizons(entries: list[Search], runs: list[Run]) -> dict[Group, dict[str, float]]:
-    """One horizon per group and clock, so that all methods of a comparison are integrated over the same span."""
-    budget: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
-    for run in runs:
-        for clock in CLOCKS:
-            if isinstance(limit := run.budget.get(clock), int | float):
-                for dataset in {dataset_of(name) for name in run.results["instance"]}:
-                    known = budget[run.paper, run.experiment, dataset]
-                    known[clock] = max(known.get(clock, 0.0), float(limit))
+def _horizons(entries: list[Search], budgets: list[dict[str, Any]]) -> dict[Group, dict[str, float]]:
+    """One horizon per group and clock, so that all methods of a comparison are integrated over the same span.
+
+    ``budgets`` holds the budget of each entry.
+    """
+    limit: dict[Group, dict[str, float]] = defaultdict(dict)
     longest: dict[Group, dict[str, float]] = defaultdict(lambda: dict.fromkeys(CLOCKS, 0.0))
-    for search in entries:
-        spans = longest[search.group]
+    for search, budget in zip(entries, budgets, strict=True):
+        known, spans = limit[search.group], longest[search.group]
         for clock in CLOCKS:
+            if isinstance(budget.get(clock), int | float):
+                known[clock] = max(known.get(clock, 0.0), float(budget[clock]))
             if len(search.trace):
                 spans[clock] = max(spans[clock], float(getattr(search.trace, clock)[-1]))
-    return {
-        group: {clock: budget[group].get(clock, span[clock]) for clock in CLOCKS} for group, span in longest.items()
-    }
+    return {group: {clock: limit[group].get(clock, span[clock]) for clock in CLOCKS} for group, span in longest.items()}

@@ -15,6 +15,8 @@ from runs.errors import ConfigError
 
 RESAMPLES = 10_000
 SEED = 20230212
+ENUMERATED = 14
+"""Up to this many pairs all sign patterns are enumerated, so that ties cost no exactness."""
 TestKind = Literal["wilcoxon", "bootstrap", "t"]
 TEST_KINDS: tuple[TestKind, ...] = ("wilcoxon", "bootstrap", "t")
 
@@ -160,7 +162,7 @@ def smallest_p(kind: TestKind, n: int) -> float:
     if kind == "wilcoxon":
         return min(1.0, 2.0 ** (1 - n))
     if kind == "bootstrap":
-        return float(2 * stats.t.cdf(stats.norm.ppf(1 / (RESAMPLES + 1)) * np.sqrt((n - 1) / n), n - 1))
+        return float(2 * stats.t.cdf(stats.norm.ppf(0.5 / (RESAMPLES + 1)) * np.sqrt((n - 1) / n), n - 1))
     return 0.0
 
 
@@ -234,11 +236,14 @@ def _wilcoxon(excess: np.ndarray) -> tuple[float, int]:
     """Pratt's treatment of zeros: pairs without a difference weaken the evidence instead of vanishing."""
     if not np.any(excess):
         return 1.0, 0
-    ranks = stats.rankdata(np.abs(excess))
-    direction = int(np.sign((ranks * np.sign(excess)).sum()))
-    distinct = len(np.unique(np.abs(excess))) == len(excess) and np.all(excess != 0)
-    method = "exact" if distinct and len(excess) <= 50 else stats.PermutationMethod() if len(excess) <= 13 else "approx"
-    outcome = stats.wilcoxon(excess, zero_method="pratt", method=method)
+    ranks = stats.rankdata(np.abs(excess))[excess != 0]
+    signs = np.sign(excess[excess != 0])
+    direction = int(np.sign(ranks @ signs))
+    if len(ranks) <= ENUMERATED:
+        flips = 1 - 2.0 * (np.arange(2 ** len(ranks))[:, None] >> np.arange(len(ranks)) & 1)
+        return float(np.mean(np.abs(flips @ ranks) >= abs(ranks @ signs) - 1e-9)), direction
+    distinct = len(np.unique(np.abs(excess))) == len(excess) == len(ranks) <= 50
+    outcome = stats.wilcoxon(excess, zero_method="pratt", method="exact" if distinct else "approx")
     return float(outcome.pvalue), direction
 
 
