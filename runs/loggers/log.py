@@ -158,9 +158,7 @@ def on_rank_zero() -> bool:
 
 def _without_secrets(value: Any) -> Any:
     """The config with every value of a secret environment variable blanked: it may have come in by interpolation."""
-    secrets = [
-        content for name, content in os.environ.items() if len(content) >= 8 and name.upper().endswith(_SECRETS)
-    ]
+    secrets = [content for name, content in os.environ.items() if len(content) >= 8 and name.upper().endswith(_SECRETS)]
 
     def blank(part: Any) -> Any:
         if isinstance(part, Mapping):

@@ -18,10 +18,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from runs.files import read_json, write_json
 from runs.loggers.dashboard import Dashboard
@@ -30,8 +32,12 @@ from runs.loggers.local import EVENTS, RunInfo, parse_event
 FINISH_SECONDS = 55.0
 """The longest that a run waits for one dashboard, after its results are on disk."""
 
-_CLOSE_SECONDS = 45.0  # of which the copying process itself gives its backend so much
+_OPEN_SECONDS = 25.0  # of which a backend may take so much to begin
+_CLOSE_SECONDS = 28.0  # and so much to upload the rest
 _POLL_SECONDS = 0.1
+
+# A cluster sends these to every process of a job; the copy ends when the run says so.
+_JOB_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +79,13 @@ class Mirror:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.poll() is None:
+            _kill_children(process.pid)
+            process.kill()
+            process.wait()
         status = read_json(self._status) or {}
         if not status.get("complete"):
-            self._warn(f"the copy is not complete ({status.get('remark') or 'it ended without a word'})")
+            self._warn(f"the copy is not complete: {status.get('remark') or 'its process ended without a word'}")
         elif status.get("remark"):
             self._warn(status["remark"])
 
@@ -88,7 +95,7 @@ class Mirror:
         source = str(Path(__file__).resolve().parents[2])
         environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [source, environment.get("PYTHONPATH")]))
-        with open(self._folder / f"{self.name}.log", "ab") as output:
+        with open(self._folder / f"{self.name}.log", "ab") as output, _blocked(_JOB_SIGNALS):
             process = subprocess.Popen(
                 [sys.executable, "-m", "runs.loggers.mirror"],
                 stdin=subprocess.PIPE,
@@ -114,6 +121,16 @@ class Mirror:
         log.warning("%s: %s. The results are complete in the run's folder; details: %s", self.name, message, output)
 
 
+@contextlib.contextmanager
+def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Hold signals back, also in a process started meanwhile, until it has its own mind about them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Follower:
     """The copying process: hands each report to the dashboard, then closes it.
 
@@ -133,12 +150,15 @@ class Follower:
         self.parent: int = order["parent"]
         self.pipe = pipe
         self.ending: str | None = None
+        self.opened = threading.Event()
+        self._last_word = threading.Lock()
         self.remark: str | None = None
 
     def follow(self) -> None:
         """Copy until the run says that it ended, or is gone."""
         threading.Thread(target=self._listen, daemon=True).start()
         self.remark = self.dashboard.open(self.run)
+        self.opened.set()
         self._report(complete=False)
         for event in self._events():
             try:
@@ -147,12 +167,16 @@ class Follower:
                 log.exception("report %s", event.get("name", event["kind"]))
                 self.remark = self.remark or f"some reports were not taken ({type(error).__name__}: {error})"
         self.dashboard.close(success=self.ending == "success")
+        self._last_word.acquire()
         self._report(complete=True)
+        _leave(0)
 
-    def give_up(self, error: Exception) -> None:
-        """Leave word of what stopped the copy."""
-        self.remark = f"{type(error).__name__}: {error}"
+    def give_up(self, reason: str) -> None:
+        """Leave word of why the copy is not complete, and end this process; the first reason counts."""
+        self._last_word.acquire()
+        self.remark = ". ".join(filter(None, [self.remark, reason, self.dashboard.rescue()]))
         self._report(complete=False)
+        _leave(1)
 
     def _listen(self) -> None:
         """Learn the end from the pipe, or from the parent's death; from then on the time is limited."""
@@ -162,11 +186,9 @@ class Follower:
         while reader.is_alive() and os.getppid() == self.parent:
             reader.join(_POLL_SECONDS)
         self.ending = answers[0].decode() if answers and answers[0] else "failure"
+        self.opened.wait(_OPEN_SECONDS)
         time.sleep(_CLOSE_SECONDS)
-        late = f"it did not take the rest within {_CLOSE_SECONDS:.0f} s"
-        self.remark = ". ".join(filter(None, [self.remark, late, self.dashboard.rescue()]))
-        self._report(complete=False)
-        os.killpg(0, signal.SIGKILL)
+        self.give_up(f"the rest was not taken within {_CLOSE_SECONDS:.0f} s")
 
     def _report(self, complete: bool) -> None:
         with contextlib.suppress(OSError):
@@ -204,16 +226,33 @@ class Follower:
 def main() -> None:
     """``python -m runs.loggers.mirror``, with the order as the first line of standard input."""
     logging.basicConfig(level=logging.INFO)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)  # a cluster signals all processes of a job; the run decides when it ends
+    for number in _JOB_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _JOB_SIGNALS)
     pipe = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - unbuffered: an exit does not wait for its lock
     follower = Follower(json.loads(pipe.readline()), pipe)
     try:
         follower.follow()
     except Exception as error:
         log.exception("the copy ended early")
-        follower.give_up(error)
-        raise SystemExit(1) from error
+        follower.give_up(f"{type(error).__name__}: {error}")
+
+
+def _leave(code: int) -> None:
+    """End this process at once: a backend's own exit handlers may wait for a server for ever."""
+    logging.shutdown()
+    _kill_children(os.getpid())
+    os._exit(code)
+
+
+def _kill_children(pid: int) -> None:
+    """End what a backend started; some of it has left the process group."""
+    with contextlib.suppress(psutil.Error):
+        children = psutil.Process(pid).children(recursive=True)
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        psutil.wait_procs(children, timeout=2.0)
 
 
 if __name__ == "__main__":

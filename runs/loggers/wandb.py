@@ -53,7 +53,8 @@ class WandbDashboard(Dashboard):
             try:
                 self._run = self._init(run, "online")
             except Exception as error:
-                reason = f"the server did not take the run ({type(error).__name__}: {error})"
+                first_line = str(error).partition("\n")[0]
+                reason = f"the server did not take the run ({type(error).__name__}: {first_line})"
         if self._run is None:
             self._run = self._init(run, "offline" if reason else mode)
         self._run.define_metric("*", step_metric=_STEP)
@@ -102,7 +103,7 @@ class WandbDashboard(Dashboard):
             dir=os.environ.get("WANDB_DIR", str(run.folder)),
             config={**run.config, "revision": run.revision},
             mode=mode,
-            settings=wandb.Settings(init_timeout=_INIT_SECONDS, console="off"),
+            settings=wandb.Settings(init_timeout=_INIT_SECONDS, console="off", program="launch.py"),
         )
 
 

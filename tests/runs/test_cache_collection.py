@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -254,10 +255,8 @@ def test_every_write_rename_and_sync_may_fail_once(
         root = tmp_path / str(n)
         with monkeypatch.context() as patch:
             count = _fail_nth(patch, n)
-            try:
+            with contextlib.suppress(StorageError):
                 _collected(root, makers)
-            except StorageError:
-                pass
             touched = count["calls"] >= n
         assert _content(_collected(root, makers)) == undisturbed, f"after failing call {n}"
         if not touched:
