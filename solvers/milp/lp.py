@@ -80,8 +80,9 @@ class PersistentLP:
         self._highspy = highspy = require("highspy", "solvers")
         self._highs = quiet_highs()
         self.n, self.m = problem.n, problem.m
+        self._offset = problem.offset
+        self._warm = False  # a vertex is known; HiGHS keeps it through set_row although it then calls its basis invalid
         self._columns = np.arange(self.n, dtype=np.int32)
-        self._stop_requested = False
         options = {"threads": 1, "parallel": "off"} | (settings or {})
         for key, value in options.items():
             set_option(self._highs, key, value)
@@ -154,7 +155,7 @@ class PersistentLP:
         if algorithm not in ALGORITHMS:
             raise ConfigError(f"lp.algorithm is {algorithm!r}; choose one of {', '.join(ALGORITHMS)}")
         if algorithm == "auto":
-            algorithm = "dual_simplex" if self._has_basis() else "ipm"
+            algorithm = "dual_simplex" if self._warm else "ipm"
         if self.n == 0 or self.m == 0:
             algorithm = "dual_simplex"
         began = self._highs.getRunTime()
@@ -166,7 +167,10 @@ class PersistentLP:
             self._run("dual_simplex", crossover, limit)
         elif status == kinds.kUnboundedOrInfeasible:
             self._run("primal_simplex", crossover, limit, presolve="off")
-        return self._result(began)
+        result = self._result(began)
+        vertex = algorithm.endswith("simplex") or (algorithm == "ipm" and crossover and result.status == Status.OPTIMAL)
+        self._warm = vertex
+        return result
 
     def basis(self) -> tuple[np.ndarray, np.ndarray] | None:
         """:class:`BasisStatus` codes of variables (n,) and rows (m,), int8; None before a vertex is known."""
@@ -177,6 +181,9 @@ class PersistentLP:
 
     def set_basis(self, columns: np.ndarray, rows: np.ndarray) -> None:
         """Start the next solve from these codes, as :meth:`basis` gave them.
+
+        The edge weights of the dual simplex are no part of a basis: the next dual solve computes them (seconds on a big
+        problem; ``primal_simplex`` does not), and of several optimal vertices it may reach another one.
 
         Raises
         ------
@@ -193,9 +200,7 @@ class PersistentLP:
             raise ConfigError(
                 f"lp: {len(columns)} column and {len(rows)} row codes are no basis of {self.n} variables, {self.m} rows"
             )
-
-    def _has_basis(self) -> bool:
-        return bool(self._highs.getInfo().basis_validity)
+        self._warm = True
 
     def _row(self, index: int) -> int:
         if not 0 <= index < self.m:
@@ -208,7 +213,7 @@ class PersistentLP:
         set_option(self._highs, "simplex_strategy", 4 if algorithm == "primal_simplex" else 1)
         set_option(self._highs, "run_crossover", "on" if crossover else "off")
         # presolve would throw the basis away
-        set_option(self._highs, "presolve", "off" if simplex and self._has_basis() else presolve)
+        set_option(self._highs, "presolve", "off" if simplex and self._warm else presolve)
         # LP runs compare time_limit with a clock that adds up over all runs of the model
         set_option(self._highs, "time_limit", limit)
         if not simplex:
@@ -228,7 +233,7 @@ class PersistentLP:
         answer = self._highs.getSolution()
         return LPResult(
             status,
-            info.objective_function_value,
+            info.objective_function_value if self.n else self._offset,
             np.array(answer.col_value),
             np.array(answer.row_dual),
             np.array(answer.col_dual),

@@ -37,5 +37,5 @@ def test_cp_sat_names_what_it_cannot_take():
     with pytest.raises(ConfigError, match="row 'wide'"):
         CpSat().solve(wide, budget=Budget(1), rng=rng)
     mixed = ILP.build([1.0, 1.0], [[1, 1]], -np.inf, 1, 0, 1, [True, False], var_names=["whole", "part"])
-    with pytest.raises(ConfigError, match="variable 'part'.*continuous"):
+    with pytest.raises(ConfigError, match=r"variable 'part'.*continuous"):
         CpSat().solve(mixed, budget=Budget(1), rng=rng)

@@ -33,7 +33,9 @@ class Misbehaving:
     act: str
     finds: bool = True
 
-    def solve(self, problem, *, budget, initial=None, cutoff=None, rng, on_incumbent=None, scorer=None, checkpoint=None):
+    def solve(
+        self, problem, *, budget, initial=None, cutoff=None, rng, on_incumbent=None, scorer=None, checkpoint=None
+    ):
         incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
         if self.finds:
             incumbent.offer(np.array([1.0, 0.0, 0.0]))
@@ -48,7 +50,7 @@ class Misbehaving:
         elif self.act == "eat":
             blocks = []
             while True:
-                blocks.append(np.ones(2**24))
+                blocks.append(np.empty(2**24))
         elif self.act == "lie":
             return incumbent.solution(Status.OPTIMAL, 99.0)
         return incumbent.solution(Status.FEASIBLE)
@@ -94,11 +96,11 @@ def test_hanging_child_is_killed_at_the_deadline():
 
 def test_memory_limit_ends_the_child_not_the_parent(caplog):
     with caplog.at_level(logging.WARNING):
-        answer = run(ChildProcess(Misbehaving("eat"), memory_gib=1.5))
+        answer = run(ChildProcess(Misbehaving("eat"), memory_gib=1.25))
     assert (answer.status, answer.objective) == (Status.FEASIBLE, 3.0)
-    assert "1.5 GiB" in caplog.text
-    with pytest.raises(SolverFailure, match=r"memory limit is 1.5 GiB"):
-        run(ChildProcess(Misbehaving("eat", finds=False), memory_gib=1.5))
+    assert "1.25 GiB" in caplog.text
+    with pytest.raises(SolverFailure, match=r"memory limit is 1\.25 GiB"):
+        run(ChildProcess(Misbehaving("eat", finds=False), memory_gib=1.25))
 
 
 def test_a_claim_of_optimality_is_not_believed_without_a_matching_bound():

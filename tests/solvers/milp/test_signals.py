@@ -1,0 +1,52 @@
+"""SIGINT and SIGTERM in the middle of a native solve."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = """
+import json, sys, time
+import numpy as np
+from data.ilp.problem import ILP
+from solvers.base import Budget
+from solvers.milp.cpsat import CpSat
+from solvers.milp.highs import Highs
+from solvers.milp.lp import PersistentLP
+from solvers.milp.process import ChildProcess
+from solvers.milp.scip import Scip
+
+rng = np.random.default_rng(0)
+A = rng.integers(1, 1000, (5, 60)).astype(float)  # market split: nobody proves anything here in a minute
+problem = ILP.build([0] * 60 + [1] * 10, np.hstack([A, np.eye(5), -np.eye(5)]), A.sum(1) // 2, A.sum(1) // 2, 0,
+                    [1] * 60 + [100000] * 10, True)
+start = np.concatenate([np.zeros(60), A.sum(1) // 2, np.zeros(5)])
+solver = {"scip": Scip(), "highs": Highs(), "cp_sat": CpSat(), "child": ChildProcess(Highs())}[sys.argv[1]]
+print("ready", flush=True)
+answer = solver.solve(problem, budget=Budget(seconds=60), initial=start, rng=rng)
+print(json.dumps({"status": answer.status, "objective": answer.objective, "feasible": answer.feasible,
+                  "seconds": answer.trace.seconds[-1], "start": problem.objective(start)}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["scip", "highs", "cp_sat", "child"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_signal_ends_the_solve_with_the_best_so_far(name, number):
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, name], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(2.0)
+        process.send_signal(number)
+        answer = json.loads(process.communicate(timeout=30)[0])
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert answer["status"] == "interrupted" and answer["feasible"]
+    assert answer["objective"] <= answer["start"]
+    assert answer["seconds"] < 30
