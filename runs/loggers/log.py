@@ -41,6 +41,7 @@ class RunLog:
         self._local = LocalLog()
         self._mirrors: list[Mirror] = []
         self._open = on_rank_zero()
+        self._owner = os.getpid()  # a forked rank reports, but the end is its parent's to tell
         if self._open:
             self._local.attach(run)
             shown = RunInfo(run.folder, _without_secrets(run.config), run.group, run.name, run.revision)
@@ -79,7 +80,7 @@ class RunLog:
 
     def finish(self, success: bool = True) -> None:
         """End the reports; returns when the dashboards have them or have had their time. A second call does nothing."""
-        if not self._open:
+        if not self._open or os.getpid() != self._owner:
             return
         self._open = False
         atexit.unregister(self.finish)

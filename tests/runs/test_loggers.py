@@ -302,6 +302,7 @@ def test_a_forked_first_rank_reports_and_a_forked_second_one_does_not(
             if child == 0:
                 rank_zero_only.rank = rank
                 log.log_scalars({"rank": float(rank)}, 0)
+                log.finish()
                 os._exit(0)
             os.waitpid(child, 0)
         log.log_scalars({"end": 1.0})
