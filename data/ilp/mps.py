@@ -19,6 +19,8 @@ from __future__ import annotations
 import math
 import operator
 from array import array
+from collections.abc import Container
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,6 +33,8 @@ from data.ilp.text import SIZE_LIMIT, checked, line_blocks, refuse
 from runs.errors import InvalidProblem
 
 INFINITE = 1e20
+EXACT = Context(prec=50)
+"""Sides of ranged rows are computed in decimals and rounded once, so that a writer can hit every float."""
 
 _SENSES = {b"MIN": False, b"MINIMIZE": False, b"MINIMISE": False, b"MAX": True, b"MAXIMIZE": True, b"MAXIMISE": True}
 _NEEDS = {b"COLUMNS": b"ROWS", b"RHS": b"COLUMNS", b"RANGES": b"COLUMNS", b"BOUNDS": b"COLUMNS"}
@@ -82,7 +86,7 @@ class _Reader:
         self.entry_rows, self.entry_columns, self.entries = array("q"), array("q"), array("d")
         self.set_names: dict[bytes, bytes] = {}  # of RHS, RANGES, BOUNDS
         self.rhs: dict[int, float] = {}  # by row
-        self.ranges: dict[int, float] = {}
+        self.ranges: dict[int, str] = {}  # as written: the far side is rounded only once
         self.lower: dict[int, float] = {}  # by column
         self.upper: dict[int, float] = {}
         self.upper_line: dict[int, int] = {}
@@ -238,7 +242,7 @@ class _Reader:
 
     def _side(self, fields: list[bytes]) -> None:
         """A line of RHS or RANGES; the name of the set may be missing."""
-        values = self.rhs if self.section == b"RHS" else self.ranges
+        values: Container[int] = self.rhs if self.section == b"RHS" else self.ranges
         if not 2 <= len(fields) <= 5:
             self._refuse(
                 "fields", b" ".join(fields), "a set name and one or two pairs of row and value, no blanks in names"
@@ -251,7 +255,11 @@ class _Reader:
                 self._refuse(f"field {k + 1} (row)", fields[k], "one value for the row, this is a second")
             if values is self.ranges and self.kinds[row] == b"N":
                 self._refuse(f"field {k + 1} (row)", fields[k], "an L, G or E row; an objective has no range")
-            values[row] = self._number(fields, k + 1)
+            value = self._number(fields, k + 1)
+            if values is self.rhs:
+                self.rhs[row] = value
+            else:
+                self.ranges[row] = fields[k + 1].decode()
 
     def _bound(self, fields: list[bytes]) -> None:
         kind = fields[0]
@@ -343,10 +351,11 @@ class _Reader:
         rhs[list(self.rhs)] = list(self.rhs.values())
         lower = np.where(kinds == b"L", -np.inf, rhs)
         upper = np.where(kinds == b"G", np.inf, rhs)
-        for row, width in self.ranges.items():
+        for row, text in self.ranges.items():
+            width = Decimal(text)
             below = kinds[row] == b"L" or (kinds[row] == b"E" and width < 0)
-            lower[row] = rhs[row] - abs(width) if below else rhs[row]
-            upper[row] = rhs[row] if below else rhs[row] + abs(width)
+            lower[row] = EXACT.subtract(Decimal(rhs[row]), abs(width)) if below else rhs[row]
+            upper[row] = rhs[row] if below else EXACT.add(Decimal(rhs[row]), abs(width))
         return _open_infinite(lower), _open_infinite(upper)
 
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from decimal import Context, Decimal
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,20 @@ from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
 from runs.files import atomic_write
 
+_WIDTH = Context(prec=25)
+"""Digits of a range: the far side, the larger of the two, is then nearest to the right float."""
+
 
 def write_mps(problem: ILP, path: Path | str) -> None:
-    """Write ``problem`` atomically with 17 significant digits; gz when the name ends in ``.gz``.
+    """Write ``problem`` atomically with 17 significant digits (ranges 25); gz when the name ends in ``.gz``.
 
     Variables and rows without names are called x0, x1, ... and r0, r1, ...
 
     Raises
     ------
     InvalidProblem
-        A name cannot be written (blank, empty), a finite number is 1e20 or more in magnitude where MPS means infinity,
-        or the two sides of a row cannot be given exactly by one side and a range.
+        A name cannot be written (blank, empty), or a finite side or bound is 1e20 or more in magnitude, which MPS means
+        as infinity.
     """
     path = Path(path)
     text = "\n".join(_lines(problem.validate())).encode() + b"\n"
@@ -50,7 +54,7 @@ def _lines(problem: ILP) -> Iterator[str]:
         yield f"    rhs  {objective}  {-problem.offset:.17g}"
     yield from (f"    rhs  {row}  {rhs:.17g}" for row, (_, rhs, _) in zip(rows, sides, strict=True) if rhs)
     yield "RANGES"
-    yield from (f"    rng  {row}  {width:.17g}" for row, (_, _, width) in zip(rows, sides, strict=True) if width)
+    yield from (f"    rng  {row}  {width}" for row, (_, _, width) in zip(rows, sides, strict=True) if width)
     yield "BOUNDS"
     for j, column in enumerate(columns):
         yield from _bound_lines(problem, j, column)
@@ -66,22 +70,17 @@ def _names(problem: ILP, names: tuple[str, ...], count: int, letter: str) -> lis
     return list(names) or [f"{letter}{k}" for k in range(count)]
 
 
-def _side(problem: ILP, i: int) -> tuple[str, float, float]:
-    """Type, right-hand side and range (0: none) of row i."""
+def _side(problem: ILP, i: int) -> tuple[str, float, str]:
+    """Type, right-hand side (the side nearer to 0) and range (empty: none) of row i."""
     lower, upper = float(problem.row_lo[i]), float(problem.row_hi[i])
     if lower == upper:
-        return "E", upper, 0.0
+        return "E", upper, ""
     if np.isinf(lower):
-        return "L", 1e30 if np.isinf(upper) else upper, 0.0
+        return "L", 1e30 if np.isinf(upper) else upper, ""
     if np.isinf(upper):
-        return "G", lower, 0.0
-    width = upper - lower
-    for candidate in (width, float(np.nextafter(width, 0)), float(np.nextafter(width, np.inf))):
-        if candidate and lower + candidate == upper:
-            return "G", lower, candidate
-        if candidate and upper - candidate == lower:
-            return "L", upper, candidate
-    raise InvalidProblem(f"{problem.name}: {problem.describe_row(i)} has sides that no range gives exactly")
+        return "G", lower, ""
+    width = str(_WIDTH.subtract(Decimal(upper), Decimal(lower)))
+    return ("G", lower, width) if abs(lower) < abs(upper) else ("L", upper, width)
 
 
 def _column_lines(problem: ILP, columns: list[str], rows: list[str], objective: str) -> Iterator[str]:
