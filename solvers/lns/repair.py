@@ -51,11 +51,12 @@ class Repair:
         Remove fixed columns and the rows they settle before the back end sees the sub-ILP; otherwise only tighten
         bounds, as a copy of the whole model would.
     mip_start
-        Hand the incumbent to the back end next to the cut-off.
+        Hand the incumbent to the back end next to the cut-off. Back ends return a start that is optimal, so this excludes
+        moves to other assignments of equal value.
     """
 
     def __init__(
-        self, solver: MilpSolver, seconds: float | None = 120.0, reduce: bool = True, mip_start: bool = True
+        self, solver: MilpSolver, seconds: float | None = 120.0, reduce: bool = True, mip_start: bool = False
     ) -> None:
         self.solver = solver
         self.seconds = np.inf if seconds is None else float(seconds)

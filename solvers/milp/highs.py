@@ -117,8 +117,19 @@ class _HighsModel:
         own_limit = highs.getOptionValue("time_limit")[1]
         set_option(highs, "time_limit", min(self._incumbent.meter.remaining_seconds, own_limit))
         highs.run()
+        if self._lost_optimum():
+            highs.clearSolver()
+            highs.run()
         highs.clearCallbacks()
         return self._outcome(report)
+
+    def _lost_optimum(self) -> bool:
+        """HiGHS 1.16: when presolve improves a MIP start and the result is optimal, the plain start is returned."""
+        info, c = self._highs.getInfo(), self._incumbent.problem.to_min().c
+        if self._incumbent.start is None or self._highs.getModelStatus() != self._highspy.HighsModelStatus.kOptimal:
+            return False
+        value, claimed = float(c @ np.array(self._highs.getSolution().col_value)), info.objective_function_value
+        return value > claimed + 1e-6 * max(1.0, abs(claimed))
 
     def _outcome(self, report: Callable[[Candidate], None]) -> Outcome:
         kinds = self._highspy.HighsModelStatus
