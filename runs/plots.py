@@ -26,6 +26,7 @@ GRID_POINTS = 201
 MAX_PANELS = 8
 MAX_METHODS = 16
 MAX_METRICS = 24
+MAX_LABEL = 40
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#888888")
 """Told apart with any kind of colour vision (Okabe and Ito), legible on white and on near-black."""
 _DASHES = ("-", "--", "-.", ":")
@@ -107,7 +108,7 @@ def _curves(
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, (group, grid, bands) in zip(axes, drawn, strict=False):
             for method, (mean, low, high) in bands.items():
-                axis.plot(grid, mean, label=method, linewidth=1.6, drawstyle="steps-post", **styles[method])
+                axis.plot(grid, mean, label=_shortened(method), linewidth=1.6, drawstyle="steps-post", **styles[method])
                 if label == "primal gap":
                     shade = {"color": styles[method]["color"], "alpha": 0.15, "linewidth": 0}
                     axis.fill_between(grid, low, high, step="post", **shade)
@@ -203,9 +204,11 @@ def _line(figure: Figure, sweep: Sweep, rows: pd.DataFrame, metric: str, setting
         labels.sort(key=lambda m: position[m][1])
         intervals = [_interval(rows[rows["method"] == m]) for m in labels]
         x = [position[m][1] for m in labels]
-        axis.errorbar(x, [i[0] for i in intervals], yerr=_arms(intervals), label=base, marker="o", capsize=3, **style)
+        axis.errorbar(
+            x, [i[0] for i in intervals], yerr=_arms(intervals), label=_shortened(base), marker="o", capsize=3, **style
+        )
     axis.set_xlabel(setting)
-    axis.set_ylabel(metric)
+    axis.set_ylabel(_shortened(metric))
     if len(bases) > 1:
         axis.legend(fontsize=8)
 
@@ -217,8 +220,8 @@ def _bars(figure: Figure, rows: pd.DataFrame, metric: str) -> None:
     places = np.arange(len(methods))[::-1]
     axis.barh(places, [i[0] for i in intervals], color=_COLOURS[0], height=0.62)
     axis.errorbar([i[0] for i in intervals], places, xerr=_arms(intervals), fmt="none", capsize=3, color=_COLOURS[4])
-    axis.set_yticks(places, methods)
-    axis.set_xlabel(metric)
+    axis.set_yticks(places, [_shortened(method) for method in methods])
+    axis.set_xlabel(_shortened(metric))
 
 
 def _interval(rows: pd.DataFrame) -> tuple[float, float, float]:
@@ -229,6 +232,11 @@ def _interval(rows: pd.DataFrame) -> tuple[float, float, float]:
 def _arms(intervals: list[tuple[float, float, float]]) -> np.ndarray:
     mean, low, high = np.array(intervals).T
     return np.vstack([mean - low, high - mean])
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room for what it names."""
+    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 3]}..."
 
 
 def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:

@@ -116,6 +116,12 @@ def falling_trace(rng: np.random.Generator, optimum: float, percent: float, maxi
     return trace
 
 
+@pytest.fixture(scope="session")
+def sweep_writer() -> type[SweepWriter]:
+    """For fixtures that outlive a test."""
+    return SweepWriter
+
+
 @pytest.fixture
 def sweep(tmp_path: Path) -> SweepWriter:
     return SweepWriter(tmp_path / "table_small-0123456789")

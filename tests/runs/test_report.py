@@ -1,0 +1,202 @@
+"""The report of a sweep, from its run records to its files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from runs.claims import CLAIM_COLUMNS, Verdict
+from runs.report import build, main, print_summary
+from runs.results import RESULT_COLUMNS, load
+from runs.tables import REPORT_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIM = {
+    "id": "gap",
+    "statement": "good ends <lower>",
+    "source": "abstract",
+    "metric": "primal_gap",
+    "better": "lower",
+    "ours": "good",
+    "against": "poor",
+    "experiment": "lb_relax/table_small",
+}
+PUBLISHED = {
+    "method": "good",
+    "metric": "primal_gap",
+    "value": 0.5,
+    "unit": "%",
+    "source": "Table <9>",
+    "protocol": "1 h",
+}
+
+
+def test_a_sweep_of_searches_leaves_every_file_of_the_contract(sweep, conf) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0})
+    summary = build(sweep.folder, conf(claims=[CLAIM], published=[PUBLISHED]))
+    folder = sweep.folder
+    assert pd.read_csv(folder / "report.csv").columns.tolist() == REPORT_COLUMNS
+    claims = pd.read_csv(folder / "claims.csv")
+    assert claims.columns.tolist() == CLAIM_COLUMNS
+    assert claims["status"].tolist() == ["reproduced"]
+    results = pd.read_parquet(folder / "results.parquet")
+    assert results.columns.tolist() == RESULT_COLUMNS
+    assert {"primal_gap", "primal_integral", "best_performing_rate", "primal_bound"} <= set(results["metric"])
+    names = ["gap_seconds", "gap_evaluations", "survival", "best_rate"]
+    assert [path.name for path in summary.figures] == [f"{name}.png" for name in names]
+    for path in summary.figures:
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert image.width > 400
+    assert summary.html == folder / "report.html"
+    assert [j.status for j in summary.judgements] == [Verdict.REPRODUCED]
+
+
+def test_the_page_puts_verdicts_first_and_escapes_what_comes_from_files(sweep, conf) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0}, instances=7)
+    sweep.run("evil", 0, status="failed", config={"note": "</script><script>alert(1)</script>"})
+    sweep.run("<img src=x>", 0, name="markup", metrics={"<i>/1": {"cost": 1.0}}, dataset="<i>")
+    build(sweep.folder, conf(claims=[CLAIM], published=[PUBLISHED]))
+    page = (sweep.folder / "report.html").read_text()
+    order = [
+        page.index(f'id="{name}"') for name in ("verdicts", "numbers", "figures", "instances", "environment", "jobs")
+    ]
+    assert order == sorted(order)
+    assert "good ends &lt;lower&gt;" in page
+    assert "Table &lt;9&gt;" in page
+    assert "ValueError: broken &lt;b&gt;" in page
+    for raw in ("<img src=x>", "<script>alert", "<i>/1", "broken <b>"):
+        assert raw not in page
+    assert "solver=good seed=2" in page
+
+
+def test_the_page_asks_for_nothing_from_outside(sweep) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0}, seeds=1, instances=2)
+    build(sweep.folder)
+    page = (sweep.folder / "report.html").read_text()
+    addresses = re.findall(r"""(?:src|srcset|href|url)\s*[=(]\s*["']?([^"'\s>)]+)""", page)
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert "http" not in re.sub(r"data:[^\"]+|http-equiv", "", page)
+
+
+def test_rebuilding_changes_nothing_but_the_date(sweep) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0}, seeds=2, instances=3)
+    first = build(sweep.folder)
+    before = {path.name: path.read_bytes() for path in (sweep.folder / "report.csv", *first.figures)}
+    page = re.sub(r"Built [\d: -]+", "", first.html.read_text())
+    second = build(sweep.folder)
+    assert {path.name: path.read_bytes() for path in (sweep.folder / "report.csv", *second.figures)} == before
+    assert re.sub(r"Built [\d: -]+", "", second.html.read_text()) == page
+    assert len(load(sweep.folder).runs) == 4
+
+
+def test_a_paper_without_searches_gets_a_figure_per_metric(sweep) -> None:
+    for method, accuracy in (("simclr", 0.9), ("byol", 0.8)):
+        for seed in range(3):
+            values = {"all": {"accuracy": accuracy + seed / 100, "knn/top1": 0.5}}
+            sweep.run(method, seed, paper="ssl", experiment="table", dataset="cifar10", metrics=values)
+    summary = build(sweep.folder)
+    assert [path.name for path in summary.figures] == ["accuracy.png", "knn_top1.png"]
+    means = summary.table.set_index(["method", "metric"])["mean"]
+    assert means["simclr", "accuracy"] == pytest.approx(0.91)
+
+
+def test_a_numeric_setting_that_the_sweep_varies_becomes_the_axis(sweep) -> None:
+    for width in (8, 16, 32):
+        sweep.run("net", 0, name=str(width), metrics={"all": {"loss": 1 / width}}, config={"model": {"width": width}})
+    assert [path.name for path in build(sweep.folder).figures] == ["loss_over_width.png"]
+
+
+def test_a_run_on_its_own_is_reported_without_touching_its_record(sweep) -> None:
+    sweep.searches({"good": 0.3}, seeds=1, instances=2)
+    (run,) = (path for path in sweep.folder.iterdir() if path.is_dir())
+    before = (run / "results.parquet").read_bytes()
+    summary = build(run)
+    assert (run / "results.parquet").read_bytes() == before
+    assert summary.html.parent == run
+    assert "primal_gap" in set(summary.table["metric"])
+
+
+def test_lost_runs_are_named_with_their_cause_and_the_rest_is_reported(sweep, capsys) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0}, seeds=1, instances=2)
+    sweep.run("failing", 0, status="failed")
+    sweep.run("killed", 0, status="killed")
+    (sweep.run("torn", 0, metrics={"all": {"a": 1.0}}) / "results.parquet").write_bytes(b"PAR1")
+    summary = build(sweep.folder)
+    assert sorted((run.method, run.state) for run in summary.failed) == [
+        ("failing", "failed"),
+        ("killed", "killed"),
+        ("torn", "corrupt"),
+    ]
+    print_summary(summary)
+    printed = capsys.readouterr().out
+    for text in ("final primal gap", "wins", "ValueError: broken <b>", "torn-seed0", "report.html", "gap_seconds.png"):
+        assert text in printed
+
+
+def test_a_sweep_in_which_nothing_finished_still_gets_its_page(sweep) -> None:
+    sweep.run("failing", 0, status="failed")
+    summary = build(sweep.folder)
+    assert summary.table.empty
+    assert "No run has finished" in summary.html.read_text()
+    assert pd.read_parquet(sweep.folder / "results.parquet").columns.tolist() == RESULT_COLUMNS
+
+
+def test_a_bad_claims_file_is_named_in_the_report_and_costs_nothing_else(sweep, conf) -> None:
+    sweep.run("a", 0, metrics={"all": {"accuracy": 0.9}})
+    summary = build(sweep.folder, conf(claims="- {id: x}"))
+    assert "claims.yaml: entry 'x'" in summary.problems[0]
+    assert "claims.yaml: entry &#39;x&#39;" in summary.html.read_text()
+    assert len(summary.table) == 1
+
+
+def _build_many(folder: Path) -> None:
+    for _ in range(3):
+        build(folder)
+
+
+def test_reports_built_at_once_do_not_corrupt_each_other(sweep) -> None:
+    for method in ("a", "b"):
+        sweep.run(method, 0, metrics={"all": {"accuracy": 0.9}})
+    workers = [multiprocessing.get_context("fork").Process(target=_build_many, args=(sweep.folder,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert (sweep.folder / "report.html").read_text().rstrip().endswith("</html>")
+    assert len(pd.read_csv(sweep.folder / "report.csv")) == 2
+    assert not list(sweep.folder.rglob("*.part"))
+
+
+def test_the_command_says_by_its_exit_code_what_happened(sweep, capsys) -> None:
+    folder = sweep.run("a", 0, metrics={"all": {"accuracy": 0.9}})
+    assert main([str(folder)]) == 0
+    sweep.run("b", 0, status="failed")
+    assert main([str(sweep.folder)]) == 1
+    assert main([str(sweep.folder / "absent")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_command(sweep) -> None:
+    folder = sweep.run("a", 0, metrics={"all": {"accuracy": 0.9}})
+    command = [sys.executable, "-m", "runs.report", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "accuracy" in done.stdout
+    assert "report.html" in done.stdout
+
+
+def test_thousands_of_instances_make_a_page_of_moderate_size(sweep) -> None:
+    for method in ("a", "b"):
+        sweep.run(method, 0, metrics={f"x/{i}": {"cost": i / 7, "time": 1.0} for i in range(5000)})
+    summary = build(sweep.folder)
+    assert summary.html.stat().st_size < 3_000_000
+    assert summary.html.read_text().count("<tr") < 100
