@@ -270,3 +270,17 @@ def _csc(lp):
 
     matrix = lp.a_matrix_
     return sp.csc_matrix((matrix.value_, matrix.index_, matrix.start_), shape=(lp.num_row_, lp.num_col_))
+
+
+@given(st.integers(0, len(KNAPSACK) - 1), st.binary(max_size=3), st.integers(0, 4))
+@settings(max_examples=400, deadline=None)
+def test_a_damaged_file_is_a_valid_problem_or_an_invalid_problem_error(tmp_path_factory, place, junk, lost):
+    path = tmp_path_factory.getbasetemp() / "damaged.mps"
+    content = KNAPSACK.encode()
+    path.write_bytes(content[:place] + junk + content[place + lost :])
+    try:
+        problem = read_mps(path)
+    except InvalidProblem as error:
+        assert "damaged.mps" in str(error)
+    else:
+        problem.validate()
