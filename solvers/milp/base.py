@@ -16,11 +16,27 @@ OnIncumbent = Callable[[float, np.ndarray, float], None]
 
 
 class MilpSolver(Protocol):
-    """A branch-and-bound (or CP) solver behind one call.
+    """A branch-and-bound (or CP) solver behind one call; one thread.
 
-    ``budget.evaluations`` limits branch-and-bound nodes. ``cutoff``, in the problem's own sense, admits only solutions at
-    least that good; when none exists the status is ``infeasible``. Infeasible and unbounded are statuses, not errors.
-    ``scorer`` and ``checkpoint`` are accepted, so that a back end is also a :class:`solvers.base.Solver`, and unused.
+    ``budget.evaluations`` limits branch-and-bound nodes (CP-SAT: conflicts). Infeasible and unbounded are statuses, not
+    errors. ``scorer`` and ``checkpoint`` are accepted, so that a back end is also a :class:`solvers.base.Solver`, and
+    unused.
+
+    Parameters of :meth:`solve`
+    ---------------------------
+    initial
+        (n,) feasible start: the first row of the trace, never lost. An infeasible one is an ``InvalidProblem`` that names
+        the worst violation. With NaN entries it is a partial start, only a hint.
+    cutoff
+        In the problem's own sense, admits only solutions at least that good (equal ones too); when none exists the status
+        is ``infeasible``. A start worse than the cut-off is only a hint.
+    rng
+        Draws the back end's seed.
+    on_incumbent
+        Called in the caller's thread for the start and each improvement; an exception from it ends the solve.
+
+    The assignment has exactly integral integers; its objective and feasibility are computed by the problem. The trace ends
+    in one more row with the final time, nodes and dual bound.
     """
 
     def solve(

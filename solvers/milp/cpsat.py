@@ -135,36 +135,43 @@ class _CpModel:
         return cp_solver
 
     def _add_rows(self) -> None:
-        matrix = self._problem.A
+        problem, matrix = self._problem, self._problem.A
         starts = matrix.indptr.tolist()
-        whole = bool((matrix.data == np.rint(matrix.data)).all())
-        for i, (lo, hi) in enumerate(zip(self._problem.row_lo.tolist(), self._problem.row_hi.tolist(), strict=True)):
-            if lo > -math.inf or hi < math.inf:
-                row = slice(starts[i], starts[i + 1])
-                indices, values = matrix.indices[row], matrix.data[row]
-                factor = 1 if whole else self._factor(values, indices, self._problem.describe_row(i))
-                self._add_row(indices, values, lo, hi, factor)
+        sides = zip(problem.row_lo.tolist(), problem.row_hi.tolist(), strict=True)
+        if (matrix.data == np.rint(matrix.data)).all():  # per-row numpy calls would triple the time of a big model
+            variables = [self.variables[j] for j in matrix.indices.tolist()]
+            coefficients = [int(value) for value in matrix.data.tolist()]
+            for (lo, hi), begin, end in zip(sides, starts[:-1], starts[1:], strict=True):
+                self._add_row(variables[begin:end], coefficients[begin:end], _side(lo, False), _side(hi, True))
+            return
+        for i, (lo, hi) in enumerate(sides):
+            row = slice(starts[i], starts[i + 1])
+            factor = self._factor(matrix.data[row], matrix.indices[row], problem.describe_row(i))
+            self._add_scaled_row(matrix.indices[row], matrix.data[row], lo, hi, factor)
 
-    def _add_row(self, indices: np.ndarray, values: np.ndarray, lo: float, hi: float, factor: int) -> None:
-        error = 0.0 if factor == 1 else float(np.abs(values * factor - np.rint(values * factor)) @ self._reach[indices])
-        low, high = _side(lo, factor, error, upper=False), _side(hi, factor, error, upper=True)
-        if len(indices):
-            self.model.add_linear_constraint(self._sum(indices, values, factor), low, high)
+    def _add_scaled_row(self, indices: np.ndarray, values: np.ndarray, lo: float, hi: float, factor: int) -> None:
+        error = float(np.abs(values * factor - np.rint(values * factor)) @ self._reach[indices])
+        low, high = (_side(side, upper, factor, error) for side, upper in ((lo, False), (hi, True)))
+        self._add_row(*self._scaled(indices, values, factor), low, high)
+
+    def _add_row(self, variables: list[Any], coefficients: list[int], low: int, high: int) -> None:
+        if variables:
+            row = self._cp_model.LinearExpr.weighted_sum(variables, coefficients)
+            self.model.add_linear_constraint(row, low, high)
         elif low > 0 or high < 0:
             self.model.add_bool_or([])  # an empty row that nothing satisfies
 
-    def _sum(self, indices: np.ndarray, values: np.ndarray, factor: int) -> Any:
+    def _scaled(self, indices: np.ndarray, values: np.ndarray, factor: int) -> tuple[list[Any], list[int]]:
         variables = [self.variables[j] for j in indices.tolist()]
-        coefficients = [int(v) for v in np.rint(values * factor).tolist()]
-        return self._cp_model.LinearExpr.weighted_sum(variables, coefficients)
+        return variables, [int(value) for value in np.rint(values * factor).tolist()]
 
     def _add_objective(self) -> None:
         indices = np.flatnonzero(self._problem.c)
         values = self._problem.c[indices]
         self._factor_of_objective = factor = self._factor(values, indices, "the objective")
-        self.model.minimize(self._sum(indices, values, factor))
+        self.model.minimize(self._cp_model.LinearExpr.weighted_sum(*self._scaled(indices, values, factor)))
         if self._incumbent.cutoff is not None:
-            self._add_row(indices, values, -math.inf, self._incumbent.native_cutoff, factor)
+            self._add_scaled_row(indices, values, -math.inf, self._incumbent.native_cutoff, factor)
 
     def _factor(self, values: np.ndarray, indices: np.ndarray, where: str) -> int:
         largest = _LARGEST_ACTIVITY / max(1.0, float(self._reach[indices].sum()))
@@ -231,7 +238,7 @@ class _CpModel:
         self._solver.stop_search()
 
 
-def _side(side: float, factor: int, error: float, upper: bool) -> int:
+def _side(side: float, upper: bool, factor: int = 1, error: float = 0.0) -> int:
     """Side of a row whose coefficients were multiplied by ``factor`` and rounded, which moves activities by ``error``.
 
     Rounded inwards after giving way by that error, at most by a tenth of the tolerance of ``ILP.is_feasible``.

@@ -140,7 +140,7 @@ class Incumbent:
             Dual bound in the problem's sense.
         """
         if self._unrepaired is not None and not interrupt.requested():
-            repaired = solve_continuous(self.problem, self._unrepaired)
+            repaired = solve_continuous(self.problem, self._unrepaired, max(self.meter.remaining_seconds, 0.3))
             if repaired is not None:
                 self.offer(repaired)
         status = self._checked(status, bound)
@@ -163,8 +163,8 @@ class Incumbent:
         return Status.FEASIBLE if status == Status.NO_SOLUTION else status
 
 
-def solve_continuous(problem: ILP, x: np.ndarray, seconds: float = 5.0) -> np.ndarray | None:
-    """Best values of the continuous variables for the integers of ``x`` (n,), by an LP; None where there are none."""
+def solve_continuous(problem: ILP, x: np.ndarray, seconds: float) -> np.ndarray | None:
+    """Best values of the continuous variables for the integers of ``x`` (n,), by an LP; None where none were found."""
     if problem.integer.all():
         return None
     fixed = np.flatnonzero(problem.integer)

@@ -65,7 +65,7 @@ def solve_native(
     incumbent
         Collects and checks what the solver finds.
     build
-        Makes the model; its time is part of the budget.
+        Makes the model, in the worker thread too: its time is part of the budget.
     find_any
         Solves the problem without an objective, which tells an infeasible problem from an unbounded one.
     """
@@ -75,8 +75,7 @@ def solve_native(
     with interrupt.watch():
         if incumbent.meter.exhausted:
             return incumbent.solution(_stopped())
-        native = build()
-        outcome = _run(native, incumbent) or Outcome(_stopped())
+        outcome = _run(build, incumbent) or Outcome(_stopped())
         if outcome.ambiguous:
             outcome = _told_apart(incumbent, outcome, find_any)
         status = outcome.status
@@ -101,18 +100,26 @@ def _told_apart(incumbent: Incumbent, outcome: Outcome, find_any: Callable[[], S
     return Outcome(Status.UNBOUNDED, nodes=outcome.nodes)
 
 
-def _run(native: Native, incumbent: Incumbent) -> Outcome | None:
+def _run(build: Callable[[], Native], incumbent: Incumbent) -> Outcome | None:
     """Pump candidates until the solver ends; None when it did not end within the grace after being asked to."""
     events: queue.SimpleQueue[Candidate | Outcome | BaseException] = queue.SimpleQueue()
+    stopping = threading.Event()
+    built: list[Native] = []
 
     def work() -> None:
         try:
-            events.put(native.run(events.put))
+            built.append(build())
+            events.put(Outcome(Status.NO_SOLUTION) if stopping.is_set() else built[0].run(events.put))
         except BaseException as error:  # carried to the caller's thread
             events.put(error)
 
+    def stop() -> None:
+        stopping.set()
+        for native in built:
+            native.stop()
+
     # Not a daemon: a solver that outlives its grace must not be torn down with the interpreter under it
-    thread = threading.Thread(target=work, name=type(native).__name__)
+    thread = threading.Thread(target=work, name="native solver")
     thread.start()
     asked_at: float | None = None
     try:
@@ -120,7 +127,7 @@ def _run(native: Native, incumbent: Incumbent) -> Outcome | None:
             meter = incumbent.meter
             if interrupt.requested() or meter.remaining_seconds <= 0:
                 asked_at = meter.seconds if asked_at is None else asked_at
-                native.stop()
+                stop()
                 if meter.seconds - asked_at > _GRACE_SECONDS + 0.02 * asked_at:
                     return None
             try:
@@ -135,7 +142,7 @@ def _run(native: Native, incumbent: Incumbent) -> Outcome | None:
             elif isinstance(event, RepriseError) or not isinstance(event, Exception):
                 raise event
             else:
-                raise SolverFailure(f"{type(native).__name__} failed: {event}") from event
+                raise SolverFailure(f"the native solver failed on {incumbent.problem.name}: {event}") from event
     except BaseException:
-        native.stop()
+        stop()
         raise

@@ -56,7 +56,7 @@ class ChildProcess:
         A limit is not positive.
     """
 
-    def __init__(self, solver: MilpSolver, memory_gib: float | None = None, grace_seconds: float = 0.3) -> None:
+    def __init__(self, solver: MilpSolver, memory_gib: float | None = None, grace_seconds: float = 0.25) -> None:
         if memory_gib is not None and not memory_gib > 0:
             raise ConfigError(f"memory_gib is {memory_gib}; it must be a positive number, or null for no limit")
         if not grace_seconds >= 0:

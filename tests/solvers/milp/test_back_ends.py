@@ -255,6 +255,13 @@ def test_continuous_and_free_variables(name):
 
 
 @both_mip_back_ends
+def test_cutoff_of_a_linear_program(name):
+    lp = ILP.build([1, 2], [[1, 1]], 1.5, INF, 0, [1, INF], False, offset=10.0)
+    assert run(name, lp, cutoff=12.0).objective == pytest.approx(12.0)
+    assert (run(name, lp, cutoff=11.9).status, run(name, lp, cutoff=11.9).assignment) == (Status.INFEASIBLE, None)
+
+
+@both_mip_back_ends
 def test_fractional_bounds_of_integers_are_rounded_inwards(name):
     assert run(name, ILP.build([1.0], [[1.0]], -INF, INF, 0.4, 2.6, True)).assignment.tolist() == [1.0]
     assert run(name, ILP.build([-1.0], [[1.0]], -INF, INF, 0.4, 2.6, True)).assignment.tolist() == [2.0]

@@ -50,3 +50,34 @@ def test_signal_ends_the_solve_with_the_best_so_far(name, number):
     assert answer["status"] == "interrupted" and answer["feasible"]
     assert answer["objective"] <= answer["start"]
     assert answer["seconds"] < 30
+
+
+LP_PROGRAM = """
+import numpy as np, scipy.sparse as sp
+from data.ilp.problem import ILP
+from runs import interrupt
+from solvers.milp.lp import PersistentLP
+
+n, m = 6000, 24000
+ends = np.random.default_rng(0).integers(0, n // 2, (m, 2)) + [0, n // 2]
+A = sp.coo_matrix((np.ones(2 * m), (np.repeat(np.arange(m), 2), ends.ravel())), (m, n)).tocsr()
+lp = PersistentLP(ILP.build(-np.ones(n), A, -np.inf, 1, 0, 1))
+lp.add_row(np.ones(n), -np.inf, 0.45 * n)
+with interrupt.watch():
+    print("ready", flush=True)
+    while (result := lp.solve("primal_simplex")).status == "optimal":
+        lp.set_costs(np.random.default_rng(lp.m).normal(size=n))
+print(result.status, result.x is None, flush=True)
+"""
+
+
+def test_signal_ends_a_linear_program():
+    process = subprocess.Popen([sys.executable, "-c", LP_PROGRAM], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30)[0] == "interrupted True\n"
+    finally:
+        process.kill()
+        process.wait()
