@@ -190,17 +190,22 @@ class PersistentLP:
         ConfigError
             They do not fit the problem or are no basis.
         """
-        basis = self._highspy.HighsBasis()
-        names = [self._highspy.HighsBasisStatus(code) for code in range(5)]
-        basis.col_status = [names[code] for code in columns]
-        basis.row_status = [names[code] for code in rows]
-        basis.valid = True
         fits = len(columns) == self.n and len(rows) == self.m
-        if not fits or self._highs.setBasis(basis) == self._highspy.HighsStatus.kError:
+        if not fits or not self._accepts_basis(columns, rows):
             raise ConfigError(
                 f"lp: {len(columns)} column and {len(rows)} row codes are no basis of {self.n} variables, {self.m} rows"
             )
         self._warm = True
+
+    def _accepts_basis(self, columns: np.ndarray, rows: np.ndarray) -> bool:
+        names = {int(code): self._highspy.HighsBasisStatus(int(code)) for code in BasisStatus}
+        if not {*np.unique(columns).tolist(), *np.unique(rows).tolist()} <= set(names):
+            return False
+        basis = self._highspy.HighsBasis()
+        basis.col_status = [names[code] for code in columns.tolist()]
+        basis.row_status = [names[code] for code in rows.tolist()]
+        basis.valid = True
+        return bool(self._highs.setBasis(basis) != self._highspy.HighsStatus.kError)
 
     def _row(self, index: int) -> int:
         if not 0 <= index < self.m:

@@ -135,6 +135,8 @@ def test_warm_start_needs_no_iterations_and_survives_a_round_trip():
     assert (resumed.x == first.x).all() or np.allclose(resumed.x, first.x, atol=1e-9)
     with pytest.raises(ConfigError, match="no basis"):
         other.set_basis(columns[:-1], rows)
+    with pytest.raises(ConfigError, match="no basis"):
+        other.set_basis(columns + 9, rows)
 
 
 def test_row_of_local_branching_follows_the_incumbent():
