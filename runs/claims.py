@@ -121,6 +121,8 @@ def evaluate(
     claims judged together (Holm).
     """
     chosen = [claim for claim in claims if claim.experiment == experiment]
+    if not chosen:
+        return []
     paper, _, name = experiment.partition("/")
     sweep = sweep.restricted(paper, name)
     searches = Searches.of(sweep) if searches is None else searches

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ from runs.published import CONF
 from runs.results import load
 from runs.statistics import Interval
 
+LAUNCHER = CONF.parent / "launch.py"
 _NOT_SEARCHED = {"cache", "instances", "checkpoints", "figures", "wandb"}
 
 
@@ -61,34 +64,59 @@ def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
 
 
 def latest_sweeps(outputs: Path, experiments: set[str]) -> dict[str, Path]:
-    """The latest folder of each experiment with finished runs; a complete sweep beats a newer partial one."""
+    """The latest folder of each experiment with finished runs.
+
+    A sweep beats a folder of single runs, and a complete sweep a newer partial one.
+    """
     found: dict[tuple[str, Path], list[tuple[bool, float]]] = defaultdict(list)
     for folder in _run_folders(outputs):
         experiment = _experiment_of(folder)
         if experiment in experiments:
             done = read_json(folder / "metrics.json") is not None
             found[experiment, folder.parent].append((done, (folder / "metrics.json").stat().st_mtime if done else 0.0))
-    chosen: dict[str, tuple[bool, float, Path]] = {}
+    chosen: dict[str, tuple[bool, bool, float, Path]] = {}
     for (experiment, parent), runs in found.items():
         if any(done for done, _ in runs):
-            candidate = all(done for done, _ in runs), max(time for _, time in runs), parent
+            about = read_json(parent / "sweep.json")
+            jobs = about.get("jobs") if isinstance(about, dict) else None
+            whole = all(done for done, _ in runs) and len(runs) >= (jobs or 0)
+            candidate = about is not None, whole, max(time for _, time in runs), parent
             chosen[experiment] = max(chosen.get(experiment, candidate), candidate)
-    return {experiment: folder for experiment, (_, _, folder) in chosen.items()}
+    return {experiment: folder for experiment, (*_, folder) in chosen.items()}
 
 
 def command_of(experiment: str) -> str:
     """The command that makes the sweep of a claim."""
-    return f"python launch.py -m experiment={experiment}"
+    return f"python launch.py experiment={experiment}"
+
+
+def run_sweeps(experiments: Sequence[str], outputs: Path) -> list[str]:
+    """Run the sweeps one after the other; each resumes where it stopped. Returns those that ended with an error."""
+    environment = os.environ | {"REPRISE_OUTPUTS": str(outputs.resolve())}
+    failed = []
+    for experiment in experiments:
+        print(f"running: {command_of(experiment)}", flush=True)
+        command = [sys.executable, str(LAUNCHER), f"experiment={experiment}"]
+        code = subprocess.run(command, cwd=LAUNCHER.parent, env=environment, check=False).returncode
+        if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            raise KeyboardInterrupt
+        if code:
+            failed.append(experiment)
+    return failed
 
 
 def command(arguments: Sequence[str] | None) -> int:
-    """``python -m runs.claims``: 0 when the ledger was written, 2 when a file of claims is wrong."""
+    """``python -m runs.claims``: 0 when the ledger was written, 1 when a sweep failed before, 2 when a file is wrong."""
     parser = argparse.ArgumentParser(prog="python -m runs.claims", description="Judge every paper's claims.")
     default = Path(os.environ.get("REPRISE_OUTPUTS", "outputs"))
     parser.add_argument("--outputs", type=Path, default=default, help=f"where the sweeps are (default: {default})")
     parser.add_argument("--conf", type=Path, default=CONF, help="configuration folder with experiment/*/claims.yaml")
+    parser.add_argument("--run", action="store_true", help="first run every sweep that a claim names; resumes")
     options = parser.parse_args(arguments)
+    failed: list[str] = []
     try:
+        if options.run:
+            failed = run_sweeps(_experiments(options.conf), options.outputs)
         ledger = build_ledger(options.outputs, options.conf)
     except RepriseError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -96,8 +124,19 @@ def command(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         print(f"error: {error.filename or options.outputs}: {error.strerror or error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     _print(ledger)
-    return 0
+    for experiment in failed:
+        print(f"ended with an error: {command_of(experiment)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _experiments(conf: Path) -> list[str]:
+    """The sweeps that the claims of all papers name."""
+    papers = sorted(path.parent.name for path in (conf / "experiment").glob("*/claims.yaml"))
+    return list(dict.fromkeys(claim.experiment for paper in papers for claim in load_claims(paper, conf)))
 
 
 def _judge_paper(claims: list[Claim], sweeps: dict[str, Path]) -> Iterator[Judgement]:

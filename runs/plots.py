@@ -1,10 +1,10 @@
-"""The figures of a sweep, as PNG on a light and on a dark ground."""
+"""The figures of a sweep, as PNG."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -30,18 +30,16 @@ MAX_LABEL = 40
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#888888")
 """Told apart with any kind of colour vision (Okabe and Ito), legible on white and on near-black."""
 _DASHES = ("-", "--", "-.", ":")
-_INK = {"light": ("#1b1f24", "#ffffff"), "dark": ("#e6e8eb", "#16191d")}
 _CLOCK_LABEL = {"seconds": "seconds", "evaluations": "evaluations"}
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure: file name without suffix, what it shows in words, and both renderings."""
+    """One figure: file name without suffix, what it shows in words, and the image."""
 
     name: str
     title: str
-    light: bytes
-    dark: bytes
+    png: bytes
 
 
 def search_plots(searches: Searches) -> Iterator[Plot]:
@@ -58,20 +56,24 @@ def search_plots(searches: Searches) -> Iterator[Plot]:
     yield _curves(searches, panels, clock, "best performing rate", _best, "best_rate", title)
 
 
-def metric_plots(sweep: Sweep, results: pd.DataFrame) -> Iterator[Plot]:
-    """Each metric as bars over methods, or as lines over the one numeric setting that the sweep varies."""
+def metric_plots(sweep: Sweep, results: pd.DataFrame, named: Collection[str] | None = None) -> Iterator[Plot]:
+    """Each metric as bars over methods, or as lines over the one numeric setting that the sweep varies.
+
+    ``named`` restricts the bars to some metrics, for sweeps whose curves say the rest.
+    """
     results = results[results["metric"] != OPTIMUM]
-    setting = _swept_setting(sweep)
+    setting = swept_setting(sweep)
+    if named is not None:
+        along = ("primal_gap", "primal_integral") if setting else ()
+        results = results[results["metric"].isin((*named, *along))]
     for metric in sorted(set(results["metric"]))[:MAX_METRICS]:
         rows = results[(results["metric"] == metric) & np.isfinite(results["value"].astype(float))]
         if rows.empty:
             continue
         name = re.sub(r"[^\w.-]+", "_", metric)
         if setting is not None:
-            name, title = f"{name}_over_{setting}", f"{metric} over {setting}"
-            yield _render(
-                name, title, (4.6, 3.2), partial(_line, sweep=sweep, rows=rows, metric=metric, setting=setting)
-            )
+            draw = partial(_line, sweep=sweep, rows=rows, metric=metric, setting=setting)
+            yield _render(f"{name}_over_{setting}", f"{metric} over {setting}", (4.6, 3.2), draw)
         else:
             height = 0.9 + 0.34 * min(rows["method"].nunique(), MAX_METHODS)
             yield _render(name, f"{metric} by method", (5.4, height), partial(_bars, rows=rows, metric=metric))
@@ -181,7 +183,7 @@ def _best(searches: Searches, positions: list[int], grid: np.ndarray, clock: Clo
     )
 
 
-def _swept_setting(sweep: Sweep) -> str | None:
+def swept_setting(sweep: Sweep) -> str | None:
     """The one numeric setting that tells the sweep's variants apart, if it takes three values or more."""
     variants = [run.variant for run in sweep.usable if run.variant]
     names = {name for variant in variants for name in variant}
@@ -246,23 +248,17 @@ def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _render(name: str, title: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> Plot:
-    """Draw on both grounds without pyplot, so that nothing global is touched and any thread may do it."""
+    """Draw without pyplot, so that nothing global is touched."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    images = {}
-    for theme, (ink, ground) in _INK.items():
-        painted = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color")
-        style: Any = dict.fromkeys(painted, ink)
-        style |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor"), ground)
-        style |= {"font.size": 9, "axes.grid": True, "grid.alpha": 0.15, "legend.frameon": False}
-        style |= {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
-        with matplotlib.rc_context(style):
-            figure = Figure(figsize=size, dpi=144, layout="constrained")
-            FigureCanvasAgg(figure)
-            draw(figure)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None})
-        images[theme] = buffer.getvalue()
-    return Plot(name, title, images["light"], images["dark"])
+    style: Any = {"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "legend.frameon": False}
+    style |= {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=size, dpi=144, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return Plot(name, title, buffer.getvalue())

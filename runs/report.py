@@ -24,7 +24,7 @@ from runs.published import CONF, Published, load_published
 from runs.record import RunStatus
 from runs.report_page import render_report
 from runs.results import Run, Sweep, load
-from runs.searches import Searches, with_anytime_metrics
+from runs.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
 from runs.tables import summarise
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class ReportSummary:
     running
         Runs that are still at work.
     problems
-        What else is wrong, in words: a file of claims that breaks its format.
+        What else is wrong, in words: an instance without a result, a file of claims that breaks its format.
     html, figures
         Where the page and the pictures are.
     """
@@ -79,7 +79,7 @@ def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
 def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     searches = Searches.of(sweep)
     results = with_anytime_metrics(sweep.results, searches)
-    problems: list[str] = []
+    problems = sweep.instance_errors
     published: list[Published] = []
     claims: list[Claim] = []
     for paper in sorted({paper for paper, _ in sweep.experiments}):
@@ -87,7 +87,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         claims += _tolerant(load_claims, paper, conf, problems)
     table = summarise(results, published)
     judgements = [j for paper, name in sweep.experiments for j in evaluate(sweep, claims, f"{paper}/{name}", searches)]
-    plots = list(search_plots(searches)) if len(searches) else list(metric_plots(sweep, results))
+    plots = _plots(sweep, searches, results, {claim.metric for claim in claims} | {p.metric for p in published})
     figures = _write_tables(sweep, results, table, judgements, plots)
     html = sweep.folder / "report.html"
     atomic_write(html, render_report(sweep, results, table, judgements, published, plots, problems))
@@ -111,6 +111,13 @@ def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, prob
         return []
 
 
+def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: set[str]) -> list[Plot]:
+    """Curves where there are searches, and with them only those metrics that a claim or a published number names."""
+    if not len(searches):
+        return list(metric_plots(sweep, results))
+    return [*search_plots(searches), *metric_plots(sweep, results, named - set(ANYTIME_METRICS))]
+
+
 def _write_tables(
     sweep: Sweep, results: pd.DataFrame, table: pd.DataFrame, judgements: list[Judgement], plots: list[Plot]
 ) -> list[Path]:
@@ -123,7 +130,7 @@ def _write_tables(
     figures = []
     for plot in plots:
         figures.append(folder / "figures" / f"{plot.name}.png")
-        atomic_write(figures[-1], plot.light)
+        atomic_write(figures[-1], plot.png)
     return figures
 
 

@@ -18,7 +18,7 @@ from runs.results import Run, Sweep, dataset_of, differing_settings
 from runs.searches import ANYTIME_METRICS
 from runs.tables import beside_published
 
-MAX_OVERVIEW_METRICS = 12
+MAX_OVERVIEW_METRICS = 16
 MAX_RUN_FIGURES = 24
 MAX_SETTING_TEXT = 80
 WIDE_PIXELS = 900
@@ -62,7 +62,7 @@ def render_report(
             "running": running,
             "lost": len(lost) - running,
         },
-        problems=problems,
+        problems=[*(f"never began: {job}" for job in sweep.not_begun), *problems],
         judgements=page.claim_rows(judgements),
         overview=overview,
         level="95 %",
@@ -72,6 +72,7 @@ def render_report(
         differences=differences,
         environment=_environment(sweep.runs),
         jobs=lost,
+        sweep_command=sweep.command,
         rebuild=f"python -m runs.report {_relative(sweep.folder)}",
         commands=commands,
     )
@@ -130,7 +131,7 @@ def _published(results: pd.DataFrame, table: pd.DataFrame, published: list[Publi
 
 def _figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
     """The report's figures, then those that the runs drew themselves."""
-    figures = [_figure(plot.title, plot.light, plot.dark) for plot in plots]
+    figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
     own = {f"{plot.name}.png" for plot in plots}
     for run in sweep.usable:
         for path in sorted((run.folder / "figures").glob("*.png")):
@@ -142,14 +143,11 @@ def _figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
     return figures
 
 
-def _figure(title: str, light: bytes, dark: bytes | None = None) -> dict[str, Any]:
-    pixels = int.from_bytes(light[16:20], "big")  # the width in a PNG's header
-    return {
-        "title": title,
-        "light": page.data_uri(light),
-        "dark": page.data_uri(dark) if dark else "",
-        "wide": pixels > WIDE_PIXELS,
-    }
+def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:
+    """An image with its place on the page; a chart may be turned dark, a picture keeps its colours."""
+    pixels = int.from_bytes(png[16:20], "big")  # the width in a PNG's header
+    kinds = (["chart"] if chart else []) + (["wide"] if pixels > WIDE_PIXELS else [])
+    return {"title": title, "image": page.data_uri(png), "kinds": " ".join(kinds)}
 
 
 def _instance_table(results: pd.DataFrame) -> pd.DataFrame:

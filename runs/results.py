@@ -98,6 +98,26 @@ class Sweep:
         return len(self.runs) == 1 and self.runs[0].folder == self.folder
 
     @property
+    def command(self) -> str:
+        """The shell line that makes the whole sweep again; "" where the launcher left none."""
+        command = _dictionary(read_json(self.folder / "sweep.json")).get("command")
+        return shlex.join(str(text) for text in command) if isinstance(command, list) else ""
+
+    @property
+    def not_begun(self) -> list[str]:
+        """Jobs of the sweep that never got as far as a folder, by their overrides."""
+        jobs = _dictionary(read_json(self.folder / "not_begun.json")).get("jobs")
+        return [shlex.join(str(text) for text in job) for job in jobs or () if isinstance(job, list)]
+
+    @property
+    def instance_errors(self) -> list[str]:
+        """Instances without a result in runs that finished nevertheless."""
+        errors = [(run, _dictionary(run.record.get("instance_errors"))) for run in self.usable]
+        return [
+            f"{run.folder.name}: no result for {name}: {text}" for run, found in errors for name, text in found.items()
+        ]
+
+    @property
     def results(self) -> pd.DataFrame:
         """Rows of :data:`RESULT_COLUMNS` as the runs wrote them."""
         frames = [run.results for run in self.usable if len(run.results)]

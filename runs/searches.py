@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,7 @@ class Searches:
     def best_of(self, search: Search) -> float:
         return self.best.get((search.paper, search.instance), np.nan)
 
+    @cached_property
     def rows(self) -> pd.DataFrame:
         """:data:`ANYTIME_METRICS` of every search at its horizon, as rows of ``RESULT_COLUMNS``."""
         if not self.entries:
@@ -152,7 +154,7 @@ def with_anytime_metrics(results: pd.DataFrame, searches: Searches) -> pd.DataFr
     key = ["paper", "experiment", "method", "instance", "seed"]
     searched = pd.MultiIndex.from_frame(searches.metric("primal_bound")[key])
     stale = results["metric"].isin(ANYTIME_METRICS) & pd.MultiIndex.from_frame(results[key]).isin(searched)
-    return pd.concat([results[~stale], searches.rows()], ignore_index=True)
+    return pd.concat([results[~stale], searches.rows], ignore_index=True)
 
 
 def _searches_of(run: Run) -> Iterable[Search]:

@@ -82,15 +82,17 @@ def mean_interval(
     if frame.empty:
         return Interval(float("nan"), None, None, 0)
     mean, n = float(frame["value"].mean()), len(frame)
-    cells = frame.groupby(["seed", "instance"])["value"].agg(["sum", "size"]).unstack(fill_value=0)
-    total, count = cells["sum"].to_numpy(dtype=float), cells["size"].to_numpy(dtype=float)
-    n_seeds, n_instances = total.shape
+    row, seed_names = pd.factorize(frame["seed"], sort=True)
+    column, instance_names = pd.factorize(frame["instance"], sort=True)
+    n_seeds, n_instances = len(seed_names), len(instance_names)
     if n_seeds < 2:
         return Interval(mean, None, None, n)
+    cells = np.zeros((2, n_instances, n_seeds))
+    np.add.at(cells, (0, column, row), frame["value"].to_numpy() - mean)
+    np.add.at(cells, (1, column, row), 1.0)
     seed_weight, instance_weight = _draws(n_seeds, resamples), _draws(n_instances, resamples)
-    sums = (seed_weight * (instance_weight @ total.T)).sum(axis=1)
-    counts = (seed_weight * (instance_weight @ count.T)).sum(axis=1)
-    means = sums[counts > 0] / counts[counts > 0]
+    sums, counts = ((seed_weight * (instance_weight @ cell.astype(np.float32))).sum(axis=1) for cell in cells)
+    means = mean + sums[counts > 0].astype(float) / counts[counts > 0]
     low, high = np.quantile(means, expanded_levels(n_seeds, level))
     return Interval(mean, float(min(low, mean)), float(max(high, mean)), n)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from runs.page import NONE, interval, quantity
+from runs.page import NONE, claim_rows, interval, quantity
 from runs.searches import ANYTIME_METRICS
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ def print_to_terminal(summary: ReportSummary) -> None:
     console = Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
         console.print(_table(f"{paper}/{experiment}", rows))
-    for judgement in summary.judgements:
-        claim, effect = judgement.claim, judgement.effect
-        style = _STYLE.get(str(judgement.status), "")
-        numbers = f"effect {quantity(effect.mean, claim.metric)} {interval(effect.low, effect.high, claim.metric)}"
-        detail = f"{numbers}, p {judgement.p_value:.2g}, n {effect.n}" if effect.n else judgement.reason
-        console.print(f"[{style}]{judgement.status}[/{style}]  {escape(claim.statement)} ({escape(detail)})")
-    for problem in summary.problems:
+    for row in claim_rows(summary.judgements):
+        style = _STYLE[row["status"]]
+        numbers = f"effect {row['effect']} {row['interval']}, p {row['p_value']}, n {row['n']}"
+        detail = numbers if row["n"] else row["reason"]
+        console.print(f"[{style}]{row['status']}[/{style}]  {escape(row['claim'].statement)} ({escape(detail)})")
+    for problem in summary.problems[:MAX_LINES]:
         console.print(f"[red]problem[/red]  {escape(problem)}")
+    if len(summary.problems) > MAX_LINES:
+        console.print(f"and {len(summary.problems) - MAX_LINES} more problems, all named in the report")
     lost = [*summary.failed, *summary.running]
     for run in lost[:MAX_LINES]:
         console.print(f"[red]{run.state}[/red]  {escape(run.folder.name)}: {escape(run.cause[:300])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pandas as pd
@@ -46,7 +47,7 @@ def test_claims_of_all_papers_are_judged_and_those_without_a_sweep_are_not_run(s
     page, printed = (outputs / "claims.html").read_text(), capsys.readouterr().out
     for text in (page, printed):
         assert "statement of c" in text
-        assert "python launch.py -m experiment=ssl/table_small" in text
+        assert "python launch.py experiment=ssl/table_small" in text
 
 
 def test_a_complete_sweep_is_preferred_to_a_newer_partial_one_and_else_the_latest_wins(sweep, tmp_path) -> None:
@@ -81,3 +82,31 @@ def test_the_ledger_of_a_fresh_clone_lists_every_claim_as_not_run(conf, tmp_path
     ledger = build_ledger(tmp_path / "outputs", conf(claims=[claim("a"), claim("b")]))
     assert [str(judgement.status) for judgement in ledger.judgements] == ["not run", "not run"]
     assert ledger.html.exists()
+
+
+def test_the_launcher_s_sweep_folder_beats_a_folder_of_single_runs_and_must_hold_all_its_jobs(sweep, tmp_path) -> None:
+    for name, age, jobs in (("whole", 300, 1), ("short", 200, 2), ("singles", 100, None)):
+        sweep.folder = tmp_path / "outputs" / name
+        done = sweep.run("ours", 0, metrics={"all": {"cost": 1.0}})
+        os.utime(done / "metrics.json", (1e9 - age, 1e9 - age))
+        if jobs is not None:
+            (sweep.folder / "sweep.json").write_text(json.dumps({"jobs": jobs}))
+    assert latest_sweeps(tmp_path / "outputs", {EXPERIMENT}) == {EXPERIMENT: tmp_path / "outputs" / "whole"}
+
+
+def test_asked_to_run_it_starts_each_sweep_once_and_says_which_failed(conf, tmp_path, monkeypatch, capsys) -> None:
+    launcher = tmp_path / "launch.py"
+    launcher.write_text(
+        "import os, pathlib, sys\n"
+        "with open(os.environ['REPRISE_OUTPUTS'] + '/ran', 'a') as file: file.write(sys.argv[1] + '\\n')\n"
+        "sys.exit('bad' in sys.argv[1])\n"
+    )
+    monkeypatch.setattr("runs.ledger.LAUNCHER", launcher)
+    claims = [claim("a"), claim("b"), claim("c", "lb_relax/bad_small")]
+    (tmp_path / "outputs").mkdir()
+    arguments = ["--run", "--outputs", str(tmp_path / "outputs"), "--conf", str(conf(claims=claims))]
+    assert main(arguments) == 1
+    started = (tmp_path / "outputs" / "ran").read_text().split()
+    assert started == [f"experiment={EXPERIMENT}", "experiment=lb_relax/bad_small"]
+    assert "ended with an error: python launch.py experiment=lb_relax/bad_small" in capsys.readouterr().err
+    assert (tmp_path / "outputs" / "claims.html").exists()

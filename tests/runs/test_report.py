@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
 import subprocess
@@ -200,3 +201,22 @@ def test_thousands_of_instances_make_a_page_of_moderate_size(sweep) -> None:
     summary = build(sweep.folder)
     assert summary.html.stat().st_size < 3_000_000
     assert summary.html.read_text().count("<tr") < 100
+
+
+def test_what_the_launcher_left_about_the_sweep_is_shown(sweep) -> None:
+    folder = sweep.run("a", 0, metrics={"x/1": {"cost": 1.0}})
+    record = {"metrics": {}, "instance_errors": {"x/2": "InvalidProblem: <row 3>"}}
+    (folder / "metrics.json").write_text(json.dumps(record))
+    (sweep.folder / "sweep.json").write_text(
+        json.dumps({"command": ["python", "launch.py", "-m", "solver=a,b"], "jobs": 2})
+    )
+    (sweep.folder / "not_begun.json").write_text(json.dumps({"jobs": [["solver=b"]]}))
+    summary = build(sweep.folder)
+    assert summary.problems == ["a-seed0-ca_small: no result for x/2: InvalidProblem: <row 3>"]
+    page = summary.html.read_text()
+    for text in (
+        "no result for x/2: InvalidProblem: &lt;row 3&gt;",
+        "never began: solver=b",
+        "launch.py -m solver=a,b",
+    ):
+        assert text in page

@@ -28,7 +28,7 @@ def test_the_best_value_is_taken_over_all_methods_seeds_and_moments(sweep) -> No
     sweep.run("b", 1, metrics={"x/1": {}}, traces={"x/1": trace_of((2.0, 1, 8.0))})
     searches = Searches.of(load(sweep.folder))
     assert searches.best == {("lb_relax", "x/1"): 8.0}
-    gaps = values(searches.rows(), "primal_gap")
+    gaps = values(searches.rows, "primal_gap")
     assert gaps[("a", "x/1", 0)] == pytest.approx(0.2)
     assert gaps[("b", "x/1", 0)] == pytest.approx(0.5)
     assert gaps[("b", "x/1", 1)] == 0.0
@@ -45,7 +45,7 @@ def test_the_integral_runs_to_the_budget_and_else_to_the_longest_trace(sweep) ->
     short, long = trace_of((1.0, 2, 10.0)), trace_of((1.0, 1, 20.0), (6.0, 8, 20.0))
     sweep.run("a", 0, metrics={"x/1": {}}, traces={"x/1": short}, budget={"seconds": 10, "evaluations": None})
     sweep.run("b", 0, metrics={"x/1": {}}, traces={"x/1": long}, budget={"seconds": 10, "evaluations": None})
-    rows = Searches.of(load(sweep.folder)).rows()
+    rows = Searches.of(load(sweep.folder)).rows
     assert values(rows, "primal_integral")[("a", "x/1", 0)] == pytest.approx(1.0)
     assert values(rows, "primal_integral")[("b", "x/1", 0)] == pytest.approx(1.0 + 9 * 0.5)
     assert values(rows, "primal_integral_evaluations")[("a", "x/1", 0)] == pytest.approx(2.0)
@@ -59,7 +59,7 @@ def test_an_instance_without_a_trace_is_a_search_that_found_nothing(sweep) -> No
         "half", 0, metrics={k: {"feasible": 0.0} for k in good}, traces={"x/1": good["x/1"]}, budget={"seconds": 4}
     )
     sweep.run("none", 0, metrics={k: {"feasible": 0.0} for k in good}, budget={"seconds": 4})
-    rows = Searches.of(load(sweep.folder)).rows()
+    rows = Searches.of(load(sweep.folder)).rows
     assert values(rows, "primal_gap")[("half", "x/2", 0)] == 1.0
     assert values(rows, "primal_integral")[("none", "x/1", 0)] == 4.0
     assert values(rows, "best_performing_rate")[("good", "x/2", 0)] == 1.0
@@ -71,7 +71,7 @@ def test_wins_are_counted_only_where_every_method_has_run(sweep) -> None:
         for seed in seeds:
             trace = trace_of((1.0, 1, 10.0 if method == "a" else 11.0))
             sweep.run(method, seed, metrics={"x/1": {}}, traces={"x/1": trace})
-    wins = values(Searches.of(load(sweep.folder)).rows(), "best_performing_rate")
+    wins = values(Searches.of(load(sweep.folder)).rows, "best_performing_rate")
     assert wins == {("a", "x/1", 0): 1.0, ("b", "x/1", 0): 0.0}
 
 
