@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 
 from data.ilp.problem import ILP
 from runs import instances
@@ -53,7 +53,7 @@ class IntegerProgramming(lightning.LightningModule):
         self.seed = seed
         self.checkpoint_seconds = checkpoint_seconds
         self.model = model
-        self.means = torch.nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in SUMMARY})
+        self.means = MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in SUMMARY})
         self._first_error: RepriseError | None = None
 
     def test_step(self, batch: tuple[int, ILP | InvalidProblem], batch_index: int) -> None:
@@ -66,12 +66,12 @@ class IntegerProgramming(lightning.LightningModule):
             result = self._result(index, name, problem, folder)
             instances.save(folder, result)
             (folder / "instances" / f"{safe_name(name)}.state.npz").unlink(missing_ok=True)
-        for metric in SUMMARY:
-            self.means[metric].update(result.metrics.get(metric, np.nan))
+        for name, mean in self.means.items():
+            mean.update(result.metrics.get(name, np.nan))
 
     def on_test_epoch_end(self) -> None:
         """Mean over all instances of all ranks."""
-        self.log_dict({name: metric.compute() for name, metric in self.means.items()}, sync_dist=False)
+        self.log_dict(self.means.compute())
         self.trainer.strategy.barrier()
         results = instances.load_all(Path(self.trainer.default_root_dir))
         if results and all(result.error for result in results):

@@ -1,0 +1,84 @@
+"""What the command line answers: help, configuration, mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import ROOT, Launcher
+
+
+def test_help_lists_experiments_by_paper_with_what_they_show(launch: Launcher) -> None:
+    run = launch("--help")
+    assert run.returncode == 0
+    assert "lb_relax/demo" in run.stdout
+    line = next(text for text in run.stdout.splitlines() if "lb_relax/mvc_small" in text)
+    assert len(line.split()) > 3
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["experiment=toy/learning", "--cfg", "job", "--resolve"]])
+def test_looking_imports_nothing_heavy(launch: Launcher, arguments: list[str]) -> None:
+    program = (
+        "import sys, runpy\n"
+        f"sys.argv = ['launch.py', *{launch.command(*arguments)[2:]!r}]\n"
+        "try:\n    runpy.run_path('launch.py', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'pytorch_lightning', 'torch_geometric', 'pandas', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=launch.environment(), check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["experiment=lb_relax/mvc_smal"], "did you mean 'experiment/lb_relax/mvc_small'?"),
+        (["experiment=toy/learning", "task.learing_rate=1"], "did you mean 'task.learning_rate'?"),
+        (["hardwere=cpu"], "did you mean 'hardware'?"),
+        (["hardware=gpo"], "did you mean 'hardware/gpu'?"),
+        (["hydra/launcher=jobli"], "did you mean 'hydra/launcher/joblib'?"),
+        (["experiment=lb_relax/one", "solver=lns/lb_relaks"], "did you mean 'solver/lns/lb_relax'?"),
+        (["experiment=lb_relax/one", "lns.size.grwth=1.1"], "did you mean 'lns.size.growth'?"),
+        (["experiment=toy/learning", "--cfg", "job", "sed=1"], "did you mean 'seed'?"),
+        (["--colour"], "unknown option --colour"),
+        (["seed=[1"], "seed=[1"),
+        (["-m", "experiment=toy/learning", "seed=glob(*)"], "no jobs"),
+    ],
+)
+def test_a_typo_is_one_line_with_the_nearest_name(launch: Launcher, arguments: list[str], said: str) -> None:
+    run = launch(*arguments)
+    assert run.returncode == 2, run.stderr
+    assert said in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_debug_shows_the_traceback(launch: Launcher) -> None:
+    run = launch("sed=2", "debug=true")
+    assert run.returncode == 1
+    assert "Traceback" in run.stderr
+
+
+def test_hardware_that_is_not_there_is_one_line(launch: Launcher) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    run = launch("experiment=toy/learning", "hardware=gpu")
+    assert run.returncode == 2
+    assert "no usable CUDA GPU" in run.stderr.splitlines()[-1]
+    assert "Traceback" not in run.stderr
+
+
+def test_leftover_settings_after_a_group_switch_name_the_remedy(launch: Launcher) -> None:
+    run = launch("experiment=toy/learning", "+model.heads=8")
+    assert run.returncode == 2
+    assert "ToyNetwork has no setting 'heads'" in run.stderr
+    assert "'~model.heads'" in run.stderr
+
+
+def test_ddp_in_a_local_sweep_is_refused_before_it_starts(launch: Launcher) -> None:
+    run = launch("-m", "experiment=toy/learning", "hardware=ddp", "seed=1,2")
+    assert run.returncode == 2
+    assert "submitit_slurm" in run.stderr

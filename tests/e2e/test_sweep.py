@@ -1,0 +1,109 @@
+"""Sweeps outlive their jobs."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.e2e.conftest import Launcher
+
+
+def misbehaving(journal: Path, *more: str) -> list[str]:
+    return ["-m", "experiment=toy/misbehaving", f"task.journal='{journal}'", *more]
+
+
+def executions(journal: Path) -> collections.Counter[str]:
+    return collections.Counter(journal.read_text().split("\n")[:-1])
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_the_other_jobs_finish_the_report_names_the_dead_and_the_same_command_redoes_only_them(
+    launch: Launcher, tmp_path: Path, launcher: str
+) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "task.manner=ok,raise,exit,kill,fine", f"hydra/launcher={launcher}")
+    first = launch(*arguments)
+    assert first.returncode == 1, first.stdout + first.stderr
+    report = next(launch.outputs.rglob("report.html")).read_text()
+    for cause in ("this job raises on purpose", "SystemExit: 3", "killed"):
+        assert cause in first.stdout
+        assert cause in report
+    assert executions(journal) == {f"{manner} 0": 1 for manner in ("ok", "raise", "exit", "kill", "fine")}
+    assert len(launch.metrics()) == 2
+
+    second = launch(*arguments)
+    assert second.returncode == 1
+    again = executions(journal)
+    assert again["ok 0"] == again["fine 0"] == 1
+    assert again["raise 0"] == again["exit 0"] == again["kill 0"] == 2
+
+
+def test_a_killed_launcher_goes_on_with_what_is_missing(launch: Launcher, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "seed=range(0,4)", "task.seconds=0.5")
+    process = launch.start(*arguments)
+    while len(launch.metrics()) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    finished = set(launch.metrics())
+    run = launch(*arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(launch.metrics()) == 4
+    counted = executions(journal)
+    assert all(counted[f"ok {name.split('seed')[1][0]}"] == 1 for name in finished)
+
+
+def test_two_identical_sweeps_at_once_do_each_job_once(launch: Launcher, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "seed=1,2,3", "task.seconds=0.3")
+    both = [launch.start(*arguments) for _ in range(2)]
+    outputs = [process.communicate(timeout=200)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert executions(journal) == {"ok 1": 1, "ok 2": 1, "ok 3": 1}
+
+
+def test_an_interrupt_stops_the_sweep_with_its_exit_code(launch: Launcher, tmp_path: Path) -> None:
+    process = launch.start(*misbehaving(tmp_path / "journal", "task.seconds=60"))
+    while not (tmp_path / "journal").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=90)[0]
+    assert process.returncode == 130
+    assert "the same command goes on" in output
+    assert not launch.metrics()
+
+
+def test_the_same_command_returns_the_finished_result_and_force_redoes_it(launch: Launcher, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = ["experiment=toy/misbehaving", f"task.journal='{journal}'"]
+    assert launch(*arguments).returncode == 0
+    assert launch(*arguments).returncode == 0
+    assert executions(journal) == {"ok 0": 1}
+    assert launch(*arguments, "force=true").returncode == 0
+    assert executions(journal) == {"ok 0": 2}
+
+
+def test_a_sweep_leaves_the_files_of_the_report_contract(launch: Launcher, tmp_path: Path) -> None:
+    assert launch(*misbehaving(tmp_path / "journal", "seed=1,2,3")).returncode == 0
+    folder = next(launch.outputs.rglob("sweep.json")).parent
+    columns = "paper experiment method metric mean ci_low ci_high n published published_source unit".split()
+    assert list(pd.read_csv(folder / "report.csv").columns) == columns
+    claims = "paper claim status effect ci_low ci_high p_value n experiment".split()
+    assert list(pd.read_csv(folder / "claims.csv").columns) == claims
+    results = pd.read_parquet(folder / "results.parquet")
+    assert list(results.columns) == "paper experiment method instance seed metric value".split()
+    assert sorted(results[results.metric == "answer"].value) == [43, 44, 45]
+    run = launch.folders()[0]
+    about = json.loads((run / "environment.json").read_text())
+    assert {"revision", "packages", "hardware", "command", "python"} <= set(about)
+    assert (run / "config.yaml").exists()
