@@ -90,7 +90,7 @@ def mean_interval(
     cells = np.zeros((2, n_instances, n_seeds))
     np.add.at(cells, (0, column, row), frame["value"].to_numpy() - mean)
     np.add.at(cells, (1, column, row), 1.0)
-    seed_weight, instance_weight = _draws(n_seeds, resamples), _draws(n_instances, resamples)
+    seed_weight, instance_weight = _draws(n_seeds, resamples, 0), _draws(n_instances, resamples, 1)
     sums, counts = ((seed_weight * (instance_weight @ cell.astype(np.float32))).sum(axis=1) for cell in cells)
     means = mean + sums[counts > 0].astype(float) / counts[counts > 0]
     low, high = np.quantile(means, expanded_levels(n_seeds, level))
@@ -195,9 +195,9 @@ def holm(p_values: npt.ArrayLike) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _draws(n: int, resamples: int) -> np.ndarray:
-    """(resamples, n) how often each of ``n`` items is drawn with replacement; different streams for different n."""
-    rng = np.random.default_rng([SEED, n])
+def _draws(n: int, resamples: int, stream: int) -> np.ndarray:
+    """(resamples, n) how often each of ``n`` items is drawn with replacement; draws of different streams are independent."""
+    rng = np.random.default_rng([SEED, n, stream])
     weights = np.empty((resamples, n), dtype=np.float32)
     for row in weights:
         row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
@@ -214,7 +214,7 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 def _resampled_ratios(d: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """(resamples,) mean(d) / mean(scale) over pairs drawn with replacement."""
-    weights = _draws(len(d), RESAMPLES)
+    weights = _draws(len(d), RESAMPLES, 2)
     numerator, denominator = weights @ d, weights @ scale
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(

@@ -58,6 +58,12 @@ def test_the_interval_over_seeds_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.90 <= hits / 300 <= 0.995
 
 
+def test_two_seeds_on_two_instances_give_the_range_of_all_their_resamples() -> None:
+    table = {(0, "a"): 3.0, (0, "b"): 28.0, (1, "a"): 0.0, (1, "b"): 1.0}
+    found = mean_interval(list(table.values()), [seed for seed, _ in table], [name for _, name in table])
+    assert (found.mean, found.low, found.high) == (8.0, pytest.approx(0.0, abs=1e-5), pytest.approx(28.0))
+
+
 def test_instances_widen_the_interval_because_they_are_resampled_too() -> None:
     rng = np.random.default_rng(2)
     values = np.tile(rng.normal(size=8), 3)  # seeds agree, instances differ
