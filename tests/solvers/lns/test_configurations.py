@@ -1,0 +1,40 @@
+"""Every method of conf/solver/lns builds under every protocol of conf/lns, and shares what the protocol says."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from solvers.lns.engine import LargeNeighborhoodSearch
+
+CONF = Path(__file__).parents[3] / "conf"
+METHODS = sorted(path.stem for path in (CONF / "solver" / "lns").glob("*.yaml") if path.stem != "base")
+
+
+def built(method: str, *overrides: str) -> LargeNeighborhoodSearch:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=["task=ilp", "data=ilp/ca_small", f"solver=lns/{method}", *overrides])
+    return instantiate(cfg.solver, _convert_="all")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_method_builds_and_its_name_is_its_heuristic(method):
+    engine = built(method)
+    heuristic = type(engine.destroy)
+    assert heuristic.__module__ == f"solvers.lns.destroy.{method}"
+    assert (engine.size.initial, engine.size.growth, engine.size.largest) == (100, 1.02, 0.5)
+
+
+def test_protocols_choose_back_end_start_and_reuse():
+    paper, small = built("lb_relax", "lns=paper"), built("lb_relax", "lns=small")
+    assert type(paper.repair.solver).__name__ == "Scip" and paper.start.seconds == 10 and not paper.destroy.lp.reuse
+    assert type(small.repair.solver).__name__ == "Highs" and small.destroy.lp.reuse
+    assert type(small.start).__name__ == "Greedy"
+
+
+def test_one_override_reaches_every_place():
+    engine = built("bandit", "lns.lp.reuse=true", "lns.size.growth=1.05", "lns.accept=strict", "lns/start=greedy")
+    assert engine.size.growth == 1.05
+    assert [engine.destroy.operators[name].lp.reuse for name in ("lb_relax", "lb_relax_r", "lb_relax_s")] == [True] * 3
+    assert engine.accepts.__name__ == "improves"
