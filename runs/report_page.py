@@ -38,13 +38,14 @@ def render_report(
     commands = _commands(sweep.runs)
     anchors = {(run.paper, run.experiment, run.method): anchor for run, anchor in commands if anchor}
     overview = _overview(table, anchors)
-    figures = _figures(sweep, plots)
+    figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
+    run_figures = _run_figures(sweep, plots)
     instances = page.data_table(_instance_table(results), "Results per instance")
     differences = _differences(sweep.runs)
     there = [
         ("verdicts", "Verdicts", bool(judgements)),
         ("numbers", "Numbers", True),
-        ("figures", "Figures", bool(figures)),
+        ("figures", "Figures", bool(figures or run_figures)),
         ("instances", "Instances", bool(instances["total"])),
         ("settings", "Settings", bool(differences["total"])),
         ("environment", "Environment", True),
@@ -68,6 +69,8 @@ def render_report(
         level="95 %",
         published=_published(results, table, published),
         figures=figures,
+        run_figures=run_figures,
+        single=sweep.is_single_run,
         instances=instances,
         differences=differences,
         environment=_environment(sweep.runs),
@@ -85,7 +88,7 @@ def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> 
     whole = {(e, m) for e, m in zip(table["experiment"], table["metric"], strict=True)}
     split = [_split(e, m, whole) for e, m in zip(table["experiment"], table["metric"], strict=True)]
     table = table.assign(base=[base for base, _ in split], dataset=[dataset for _, dataset in split])
-    metrics = _ordered(set(table["base"]))[:MAX_OVERVIEW_METRICS]
+    metrics = _ordered(set(table.loc[table["n"] > 0, "base"]))[:MAX_OVERVIEW_METRICS]
     several = table["experiment"].nunique() > 1, table["dataset"].ne("").any()
     rows = []
     for (paper, experiment, dataset, method), block in table.groupby(
@@ -129,18 +132,12 @@ def _published(results: pd.DataFrame, table: pd.DataFrame, published: list[Publi
     return {"found": [p for p in pairs if p[1] is not None], "rest": [p for p in pairs if p[1] is None]}
 
 
-def _figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
-    """The report's figures, then those that the runs drew themselves."""
-    figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
-    own = {f"{plot.name}.png" for plot in plots}
-    for run in sweep.usable:
-        for path in sorted((run.folder / "figures").glob("*.png")):
-            if sweep.is_single_run and path.name in own:
-                continue
-            if len(figures) >= len(plots) + MAX_RUN_FIGURES:
-                return figures
-            figures.append(_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()))
-    return figures
+def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
+    """The figures that the runs drew themselves, the first :data:`MAX_RUN_FIGURES`."""
+    own = {f"{plot.name}.png" for plot in plots} if sweep.is_single_run else set()
+    paths = [(run, path) for run in sweep.usable for path in sorted((run.folder / "figures").glob("*.png"))]
+    paths = [(run, path) for run, path in paths if path.name not in own][:MAX_RUN_FIGURES]
+    return [_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()) for run, path in paths]
 
 
 def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:

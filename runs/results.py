@@ -61,7 +61,8 @@ class Run:
 
     @property
     def seed(self) -> int:
-        return int(self.config.get("seed") or 0)
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else 0
 
     @property
     def dataset(self) -> str:
@@ -71,8 +72,9 @@ class Run:
     @property
     def command(self) -> str:
         """The shell line that makes this run again."""
-        overrides = self.environment.get("overrides") or self.failure.get("overrides") or []
-        return shlex.join(["python", "launch.py", *(str(text) for text in overrides)])
+        overrides = self.environment.get("overrides") or self.failure.get("overrides")
+        words = overrides if isinstance(overrides, list) else []
+        return shlex.join(["python", "launch.py", *(str(text) for text in words)])
 
     @property
     def budget(self) -> dict[str, Any]:
@@ -218,6 +220,8 @@ def _read_config(path: Path, required: bool) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{path.name}: expected a mapping of settings, found {type(config).__name__}")
+    if not isinstance(config.get("seed", 0), int):
+        raise ConfigError(f"{path.name}: seed must be an integer, found {config['seed']!r}")
     return config
 
 

@@ -220,3 +220,27 @@ def test_what_the_launcher_left_about_the_sweep_is_shown(sweep) -> None:
         "launch.py -m solver=a,b",
     ):
         assert text in page
+
+
+def test_figures_that_the_runs_drew_are_shown_below_the_report_s_own(sweep) -> None:
+    folder = sweep.run("a", 3, metrics={"x/1": {"cost": 1.0}})
+    (folder / "figures").mkdir()
+    Image.new("RGB", (4, 3)).save(folder / "figures" / "attention.png")
+    for place in (sweep.folder, folder):
+        assert "attention: a, seed 3" in build(place).html.read_text()
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", "3", "{", '{"metrics": 3, "wall_seconds": "x", "instance_errors": [1]}', ""]
+)
+@pytest.mark.parametrize("file", ["environment.json", "metrics.json", "failure.json", "config.yaml", "traces.parquet"])
+def test_no_content_of_a_record_stops_the_report_of_the_others(sweep, file: str, content: str) -> None:
+    sweep.run("good", 0, metrics={"all": {"accuracy": 0.9}})
+    folder = sweep.run(
+        "odd", 0, metrics={"all": {"accuracy": 0.8}}, status="failed" if "failure" in file else "finished"
+    )
+    (folder / file).write_text(content)
+    summary = build(sweep.folder)
+    print_summary(summary)
+    assert "good" in set(summary.table["method"])
+    assert "odd-seed0" in summary.html.read_text()
