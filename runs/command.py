@@ -160,6 +160,8 @@ def _composition_mistake(application: Any, overrides: list[str], error: BaseExce
         return f"nothing chooses '{group}' here{_nearest(group, known)}"
     if found := re.search(r"Could not override '([^']+)'", text):
         return f"there is no setting '{found.group(1)}'{_nearest(found.group(1), _all_keys(application, overrides))}"
+    if type(error).__name__ == "OverrideParseException":
+        return f"'{getattr(error, 'override', text)}' is not a setting=value: {' '.join(text.split())}"
     cause = error.__cause__ or error
     return " ".join(f"{text} {cause if cause is not error and str(cause) not in text else ''}".split())
 
@@ -201,12 +203,12 @@ def _all_keys(application: Any, overrides: list[str]) -> list[str]:
 
     def walk(node: DictConfig, prefix: str) -> None:
         for key in node:
-            keys.append(f"{prefix}{key}")
+            keys.append(f"{prefix}{key!s}")
             child = node._get_node(key)
             if isinstance(child, DictConfig) and not (
                 child._is_none() or child._is_missing() or child._is_interpolation()
             ):
-                walk(child, f"{prefix}{key}.")
+                walk(child, f"{prefix}{key!s}.")
 
     with open_dict(cfg):
         del cfg["hydra"]

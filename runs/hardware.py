@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,12 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
 
     from runs.loggers.trainer import TrainerLogger
 
-    hardware = OmegaConf.to_container(cfg.hardware, resolve=True)
-    assert isinstance(hardware, dict)
+    hardware: dict[str, Any] = OmegaConf.to_container(cfg.hardware, resolve=True)  # type: ignore[assignment]
     check(hardware)
     callbacks = [instantiate(node, _convert_="all") for node in (cfg.callbacks or {}).values() if node is not None]
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks.append(lightning.callbacks.RichProgressBar())
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    _hush()
     return lightning.Trainer(
         **{key: hardware[key] for key in ("accelerator", "devices", "num_nodes", "strategy", "precision")},
         **OmegaConf.to_container(cfg.trainer, resolve=True),  # type: ignore[arg-type]
@@ -47,6 +47,13 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
         enable_model_summary=False,
         plugins=_plugins(),
     )
+
+
+def _hush() -> None:
+    """Lightning's advertisements and the warnings that concern its own code."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for text in (".*srun.*available on your system", ".*isinstance.treespec.*", ".*does not have many workers"):
+        warnings.filterwarnings("ignore", text)
 
 
 def check(hardware: dict[str, Any]) -> None:

@@ -105,6 +105,17 @@ def load_all(folder: Path) -> list[InstanceResult]:
     return sorted((result for result in found if result is not None), key=lambda result: result.index)
 
 
+def means(results: list[InstanceResult]) -> dict[str, float]:
+    """Mean of every metric over the instances that have it."""
+    names = {name for result in results for name in result.metrics}
+    columns = {name: [result.metrics[name] for result in results if name in result.metrics] for name in sorted(names)}
+    return {name: float(np.mean(finite)) for name, column in columns.items() if (finite := _finite(column))}
+
+
+def _finite(values: list[float]) -> list[float]:
+    return [value for value in values if np.isfinite(value)]
+
+
 def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, Any], log: RunLog) -> None:
     """Write ``results.parquet``, and ``traces.parquet``, ``iterations.parquet`` and a figure where there are traces.
 

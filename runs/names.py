@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force"})
-"""Where results go and how they are shown does not change what they are."""
+NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods"})
+"""Where results go, how they are shown and what else a sweep compares does not change what a run is."""
 
 
 def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
@@ -38,15 +39,29 @@ def run_name(cfg: DictConfig) -> str:
 def sweep_name(cfg: DictConfig) -> str:
     """Folder name of a sweep: experiment and fingerprint of the base configuration, its overrides and swept values."""
     swept = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
-    given = [text for text in cfg.hydra.overrides.task if text.split("=")[0].lstrip("+~") not in NOT_PART_OF_A_RUN]
+    unimportant = NOT_PART_OF_A_RUN | {"experiment"}  # its content counts: a figure may be another view of a table
+    given = [text for text in cfg.hydra.overrides.task if text.split("=")[0].lstrip("+~") not in unimportant]
     return f"{cfg.experiment}-{fingerprint(cfg, [*swept, *given])}"
 
 
+def jobs_at_once(threads: int | None) -> int:
+    """How many jobs of so many threads this machine runs side by side."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // (threads or cores))
+
+
 def register_resolvers() -> None:
-    """Make ``${name_of:a/b}`` (b), ``${folder_of:a/b}`` (a) and ``${run_name:}`` known to OmegaConf."""
-    for name, resolver in {
+    """Make these known to OmegaConf.
+
+    ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
+    :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
+    """
+    resolvers: dict[str, Callable[..., str]] = {
         "name_of": lambda path: str(path or "own").rsplit("/", 1)[-1],
         "folder_of": lambda path: str(path).rsplit("/", 1)[0] if path and "/" in str(path) else "own",
+        "jobs_at_once": jobs_at_once,
+        "where_absent": lambda given, value: value if given is None else None,
         "run_name": lambda *, _root_: run_name(_root_),
-    }.items():
+    }
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -23,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from runs import environment
 from runs.errors import RepriseError
 from runs.files import atomic_write, read_json, write_json
-from runs.instances import InstanceResult, load_all, write_tables
+from runs.instances import InstanceResult, load_all, means, write_tables
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
 
@@ -131,7 +132,7 @@ class RunRecord:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
         finished = read_json(self.folder / "metrics.json") is not None
-        self._settled = finished or self._begun_by_this_launch()
+        self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
         if not self._settled:
             self._open()
         return self
@@ -142,6 +143,8 @@ class RunRecord:
         try:
             if error is None or isinstance(error, (Interrupted, KeyboardInterrupt)):
                 return False
+            if stopped_by := _lightning_stop(error):
+                raise Interrupted(stopped_by) from error
             self._record_failure(error)
             return self.in_sweep and isinstance(error, (Exception, SystemExit))
         finally:
@@ -165,7 +168,9 @@ class RunRecord:
         if not self.is_main:
             return
         metrics = {key: float(value) for key, value in measured.items()}
-        results = load_all(self.folder) or [InstanceResult(index=0, name="all", metrics=metrics)]
+        results = load_all(self.folder)
+        metrics |= means(results)  # the same numbers in double precision, and those that only some methods have
+        results = results or [InstanceResult(index=0, name="all", metrics=metrics)]
         columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
         write_tables(self.folder, results, columns, log)
         log.log_scalars(metrics)
@@ -187,15 +192,23 @@ class RunRecord:
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
         about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
-        about["lives"] = 1 + ((read_json(self.folder / "environment.json") or {}).get("lives") or 0)
+        about["scheduler_job"] = _scheduler_job()
+        about["lives"] = 1 + (self._about().get("lives") or 0)
         write_json(self.folder / "environment.json", about)
         self._revision = about["revision"]
 
     def _begun_by_this_launch(self) -> bool:
         """True if this launch of a sweep began the run before: a worker's death makes the sweep start over, not the run."""
         launch = os.environ.get(LAUNCH_VARIABLE)
-        about = read_json(self.folder / "environment.json") or {}
-        return launch is not None and about.get("launch") == launch and "SLURM_RESTART_COUNT" not in os.environ
+        return launch is not None and self._about().get("launch") == launch
+
+    def _requeued(self) -> bool:
+        """True if the scheduler gave this run back to the same job after a preemption or a time limit."""
+        job = _scheduler_job()
+        return job is not None and self._about().get("scheduler_job") == job
+
+    def _about(self) -> dict[str, Any]:
+        return read_json(self.folder / "environment.json") or {}
 
     def _discard(self) -> None:
         (self.folder / "metrics.json").unlink(missing_ok=True)
@@ -205,13 +218,35 @@ class RunRecord:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _record_failure(self, error: BaseException) -> None:
-        write_json(
-            self.folder / "failure.json",
-            {
-                "type": type(error).__name__,
-                "message": str(error) or repr(error),
-                "expected": isinstance(error, RepriseError),
-                "traceback": "".join(traceback.format_exception(error)),
-                "overrides": self.overrides,
-            },
+        record_failure(
+            self.folder,
+            type(error).__name__,
+            str(error) or repr(error),
+            self.overrides,
+            expected=isinstance(error, RepriseError),
+            traceback="".join(traceback.format_exception(error)),
         )
+
+
+def record_failure(
+    folder: Path, kind: str, message: str, overrides: list[str], *, expected: bool = True, traceback: str = ""
+) -> None:
+    """Write ``failure.json``: what ended the run, in one line, and the traceback unless a user can cause it."""
+    write_json(
+        folder / "failure.json",
+        {"type": kind, "message": message, "expected": expected, "traceback": traceback, "overrides": overrides},
+    )
+
+
+def _scheduler_job() -> str | None:
+    """The job of the scheduler that this process is, which stays the same when the job is requeued."""
+    executor = os.environ.get("SUBMITIT_EXECUTOR")
+    return os.environ.get({"slurm": "SLURM_JOB_ID", "local": "SUBMITIT_LOCAL_JOB_ID"}.get(executor or "", ""))
+
+
+def _lightning_stop(error: BaseException) -> signal.Signals | None:
+    """The signal behind a SystemExit with which Lightning's loops end: its SIGTERMException, or exit after Ctrl-C."""
+    if type(error).__name__ == "SIGTERMException":
+        return signal.SIGTERM
+    stopped = isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
+    return signal.SIGINT if stopped else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -20,13 +21,22 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from runs.errors import ConfigError
+from runs.errors import ConfigError, require
 from runs.files import read_json, write_json
-from runs.names import sweep_name
+from runs.isolation import Isolated
+from runs.names import jobs_at_once, sweep_name
 from runs.progress import Display
-from runs.record import LAUNCH_VARIABLE
+from runs.record import LAUNCH_VARIABLE, RunStatus, status
 
 GRACE_SECONDS = 60.0
+_PLUGINS = {
+    "hydra/launcher": {
+        "ray": ("ray", "cluster"),
+        "submitit_local": ("submitit", "cluster"),
+        "submitit_slurm": ("submitit", "cluster"),
+    },
+    "hydra/sweeper": {"optuna": ("optuna", "sweep")},
+}
 
 
 def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictConfig, overrides: list[str]) -> int:
@@ -52,7 +62,8 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             "jobs": len(jobs) if jobs is not None else None,
         },
     )
-    overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}"]
+    overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
+    _prepare_ray(cfg)
     os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
     began = time.time()
     with Display(folder, len(jobs) if jobs is not None else None) as display:
@@ -62,6 +73,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
                 print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
                 return 128 - code
+            _await_survivors(folder, display)
             missing = not_begun(jobs, folder)
             if not missing or len(_begun(folder)) == seen:
                 break
@@ -69,13 +81,51 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
 
 
 def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:
+    for group, plugins in _PLUGINS.items():
+        chosen = cfg.hydra.runtime.choices.get(group)
+        if chosen in plugins:
+            require(*plugins[chosen])
+    if _sweeper(cfg) == "optuna" and not cfg.score:
+        raise ConfigError("hydra/sweeper=optuna needs to know what it optimises: score=NAME_OF_A_METRIC")
     strategy = str(OmegaConf.select(cfg, "hardware.strategy"))
-    launcher = str(cfg.hydra.runtime.choices.get("hydra/launcher"))
-    if strategy in ("ddp", "fsdp") and launcher != "submitit_slurm":
+    if strategy in ("ddp", "fsdp") and _launcher(cfg) != "submitit_slurm":
         raise ConfigError(
             f"hardware.strategy={strategy} starts this script once per device, which would start the whole sweep "
             "again. Use hydra/launcher=submitit_slurm (SLURM starts the ranks), or run the jobs one by one"
         )
+
+
+def _launcher(cfg: DictConfig) -> str:
+    return str(cfg.hydra.runtime.choices.get("hydra/launcher"))
+
+
+def _sweeper(cfg: DictConfig) -> str:
+    return str(cfg.hydra.runtime.choices.get("hydra/sweeper"))
+
+
+def _batches(cfg: DictConfig) -> list[str]:
+    """submitit_local would start every job of the sweep at once."""
+    unlimited = _sweeper(cfg) == "basic" and cfg.hydra.sweeper.max_batch_size is None
+    if _launcher(cfg) != "submitit_local" or not unlimited:
+        return []
+    return [f"hydra.sweeper.max_batch_size={jobs_at_once(cfg.hardware.threads)}"]
+
+
+def _prepare_ray(cfg: DictConfig) -> None:
+    """Ray reads these when it is imported: no usage report, and a token that only this sweep knows guards its cluster."""
+    if _launcher(cfg) != "ray":
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if cfg.hydra.launcher.ray.init.address is None and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _await_survivors(folder: Path, display: Display) -> None:
+    """A launcher that broke down may leave running jobs behind (SLURM's are not its children); they end on their own."""
+    while any(status(run) == RunStatus.RUNNING for run in _begun(folder)):
+        display.update()
+        time.sleep(0.5)
 
 
 def _quoted(path: Path) -> str:
@@ -84,7 +134,7 @@ def _quoted(path: Path) -> str:
 
 def grid(application: Any, cfg: DictConfig) -> list[list[str]] | None:
     """The overrides of every job, or None where a sweeper chooses them as it goes (optuna)."""
-    if cfg.hydra.runtime.choices.get("hydra/sweeper") != "basic":
+    if _sweeper(cfg) != "basic":
         return None
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -101,8 +151,13 @@ def _begun(folder: Path) -> list[Path]:
 
 def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
     """The jobs without a run folder in ``folder``."""
-    begun = {tuple((read_json(run / "environment.json") or {}).get("overrides") or ()) for run in _begun(folder)}
-    return [job for job in jobs or [] if tuple(text for text in job if not text.startswith("hydra")) not in begun]
+
+
+    def identity(job: list[str]) -> tuple[str, ...]:
+        return tuple(text for text in job if not text.startswith(("hydra", "experiment=")))
+
+    begun = {identity((read_json(run / "environment.json") or {}).get("overrides") or []) for run in _begun(folder)}
+    return [job for job in jobs or [] if identity(job) not in begun]
 
 
 def _supervise(
@@ -164,7 +219,7 @@ def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides
         log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        application.multirun("config", job, overrides)
+        application.multirun("config", Isolated(job), overrides)
         code = 0
     except BaseException as error:
         import traceback

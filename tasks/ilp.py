@@ -1,29 +1,25 @@
-"""Searching good solutions of integer programs: one instance per test step, no parameters, nothing to fit."""
+"""Searching good solutions of integer programs: no parameters, nothing to fit."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
-from torchmetrics import MeanMetric, MetricCollection
 
 from data.ilp.problem import ILP
-from runs import instances
+from runs.anytime import primal_gap
 from runs.checkpoint import FileCheckpoint
-from runs.errors import InvalidProblem, RepriseError
 from runs.instances import InstanceResult
 from runs.interrupt import Interrupted, requested
-from runs.names import safe_name
 from solvers.base import Budget, Solution, Solver, Status
+from tasks.problems import ProblemTask
 
 SUMMARY = ("primal_bound", "feasible", "proved", "primal_gap", "seconds", "evaluations", "evaluations_per_second")
 
 
-class IntegerProgramming(lightning.LightningModule):
-    """Runs a solver on every instance and checks what it returns (paper page, section 5).
+class IntegerProgramming(ProblemTask):
+    """Runs a solver on every instance and checks what it returns (LB-RELAX page, section 5).
 
     Parameters
     ----------
@@ -32,7 +28,7 @@ class IntegerProgramming(lightning.LightningModule):
     budget
         ``seconds`` and ``evaluations`` for each instance, the initial solution included.
     seed
-        With the instance's index it determines the random numbers of one search; never the rank.
+        Seed of the searches.
     checkpoint_seconds
         How much search a killed run loses at most.
     model
@@ -47,68 +43,27 @@ class IntegerProgramming(lightning.LightningModule):
         checkpoint_seconds: float = 1.0,
         model: torch.nn.Module | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(seed, SUMMARY)
         self.solver = solver
         self.budget = Budget(**budget)
-        self.seed = seed
         self.checkpoint_seconds = checkpoint_seconds
         self.model = model
-        self.means = MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in SUMMARY})
-        self._first_error: RepriseError | None = None
 
-    def test_step(self, batch: tuple[int, ILP | InvalidProblem], batch_index: int) -> None:
-        """Solve one instance, unless an earlier life of this run has."""
-        index, problem = batch
-        folder = Path(self.trainer.default_root_dir)
-        name = self._name(problem)
-        result = instances.load(instances.result_path(folder, name))
-        if result is None or result.error:
-            result = self._result(index, name, problem, folder)
-            instances.save(folder, result)
-            (folder / "instances" / f"{safe_name(name)}.state.npz").unlink(missing_ok=True)
-        for name, mean in self.means.items():
-            mean.update(result.metrics.get(name, np.nan))
-
-    def on_test_epoch_end(self) -> None:
-        """Mean over all instances of all ranks."""
-        self.log_dict(self.means.compute())
-        self.trainer.strategy.barrier()
-        results = instances.load_all(Path(self.trainer.default_root_dir))
-        if results and all(result.error for result in results):
-            raise self._first_error or InvalidProblem("; ".join(f"{r.name}: {r.error}" for r in results))
-
-    def _name(self, problem: ILP | InvalidProblem) -> str:
-        name = problem.name if isinstance(problem, ILP) else str(getattr(problem, "instance_name", "unreadable"))
-        return f"{self._data.name}/{name}"
-
-    @property
-    def _data(self) -> Any:
-        return self.trainer.datamodule  # type: ignore[attr-defined]
-
-    def _result(self, index: int, name: str, problem: ILP | InvalidProblem, folder: Path) -> InstanceResult:
-        try:
-            if isinstance(problem, InvalidProblem):
-                raise problem
-            checkpoint = FileCheckpoint(
-                folder / "instances" / f"{safe_name(name)}.state.npz", every=self.checkpoint_seconds
-            )
-            solution = self.solver.solve(
-                problem,
-                budget=self.budget,
-                scorer=self.model,
-                rng=np.random.default_rng([self.seed, index]),
-                checkpoint=checkpoint,
-            )
-        except RepriseError as error:
-            self._first_error = self._first_error or error
-            return InstanceResult(index, name, {}, error=f"{type(error).__name__}: {error}")
+    def result(self, index: int, name: str, problem: ILP) -> InstanceResult:
+        """Search one instance within the budget."""
+        solution = self.solver.solve(
+            problem,
+            budget=self.budget,
+            scorer=self.model,
+            rng=np.random.default_rng([self.seed, index]),
+            checkpoint=FileCheckpoint(self.state_path(name), every=self.checkpoint_seconds),
+        )
         if solution.status == Status.INTERRUPTED or requested():
             raise Interrupted
-        optimum = self._data.problem_optimum(problem.name)
         return InstanceResult(
             index=index,
             name=name,
-            metrics=measure(problem, solution, optimum),
+            metrics=measure(problem, solution, self.data.problem_optimum(problem.name)),
             trace=solution.trace,
             log=solution.log,
             assignment=solution.assignment,
@@ -120,8 +75,6 @@ def measure(problem: ILP, solution: Solution, optimum: float | None) -> dict[str
 
     ``primal_gap`` is to the published optimum and NaN without one: reports recompute it against a sweep's best.
     """
-    from runs.anytime import primal_gap
-
     assignment = solution.assignment
     feasible = assignment is not None and problem.is_feasible(assignment)
     objective = problem.objective(assignment) if assignment is not None and feasible else np.nan

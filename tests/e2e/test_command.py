@@ -39,7 +39,7 @@ def test_looking_imports_nothing_heavy(launch: Launcher, arguments: list[str]) -
         (["hardwere=cpu"], "did you mean 'hardware'?"),
         (["hardware=gpo"], "did you mean 'hardware/gpu'?"),
         (["hydra/launcher=jobli"], "did you mean 'hydra/launcher/joblib'?"),
-        (["experiment=lb_relax/one", "solver=lns/lb_relaks"], "did you mean 'solver/lns/lb_relax'?"),
+        (["experiment=lb_relax/one", "solver=lns/rinz"], "did you mean 'solver/lns/rins'?"),
         (["experiment=lb_relax/one", "lns.size.grwth=1.1"], "did you mean 'lns.size.growth'?"),
         (["experiment=toy/learning", "--cfg", "job", "sed=1"], "did you mean 'seed'?"),
         (["--colour"], "unknown option --colour"),
