@@ -11,6 +11,7 @@ from runs import interrupt
 from runs.checkpoint import FileCheckpoint
 from runs.errors import InvalidProblem
 from solvers.base import Status
+from solvers.lns import local_branching_lp
 from solvers.lns.destroy.lb_relax import LBRelax
 from solvers.lns.destroy.random import Random
 from tests.solvers.lns.searches import search
@@ -102,3 +103,8 @@ def test_a_truncated_checkpoint_starts_afresh(auction, tmp_path):
     (tmp_path / "state.npz").write_bytes(content[: len(content) // 2])
     resumed = search(Random(), auction, 3, size=12, checkpoint=FileCheckpoint(tmp_path / "state.npz"))
     assert_same(resumed, search(Random(), auction, 3, size=12))
+
+
+def test_long_moves_and_cold_restarts_resume_to_the_bit_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(local_branching_lp, "FAR", 3)
+    test_every_saved_state_leads_to_the_same_end_on_a_larger_lp(tmp_path)
