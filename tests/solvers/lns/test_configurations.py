@@ -31,6 +31,8 @@ def test_protocols_choose_back_end_start_and_reuse():
     assert type(paper.repair.solver).__name__ == "Scip" and paper.start.seconds == 10 and not paper.destroy.lp.reuse
     assert type(small.repair.solver).__name__ == "Highs" and small.destroy.lp.reuse
     assert type(small.start).__name__ == "Greedy"
+    assert built("local_branching", "lns=paper").destroy.seconds == 600
+    assert built("proximity", "lns=small").destroy.seconds == 10
 
 
 def test_one_override_reaches_every_place():
