@@ -15,6 +15,7 @@ import pytorch_lightning as lightning
 import torch
 
 from runs.errors import SolverFailure
+from runs.interrupt import Interrupted
 
 
 class StopOnNonFiniteLoss(lightning.Callback):
@@ -42,8 +43,8 @@ class KeepLast(lightning.Callback):
     """Keeps ``checkpoints/last.ckpt``: every so many seconds, at the end of training, and before a preemption.
 
     It includes the state of the random number generators, so that a resumed run continues the same trajectory. On SIGUSR2
-    (submitit's warning before preemption or time-out) the checkpoint is saved at the end of the batch and the signal then
-    passed on to submitit's own handler, which requeues the job.
+    (submitit's warning before preemption or time-out) and on SIGTERM the checkpoint is saved at the end of the batch, and
+    the run ends.
 
     Parameters
     ----------
@@ -71,12 +72,11 @@ class KeepLast(lightning.Callback):
             self._random_state = None
 
     def on_train_batch_end(self, trainer: Any, task: Any, outputs: Any, batch: Any, batch_index: int) -> None:
-        if self._preempted or time.monotonic() - self._saved >= self.every_seconds:
+        stopping = self._preempted or trainer.received_sigterm
+        if stopping or time.monotonic() - self._saved >= self.every_seconds:
             self._save(trainer)
         if self._preempted:
-            self._preempted = False
-            if callable(self._previous):
-                self._previous(signal.SIGUSR2, None)
+            raise Interrupted(signal.SIGUSR2)
 
     def on_train_end(self, trainer: Any, task: Any) -> None:
         self._save(trainer)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
+import secrets
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +70,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from runs.names import register_resolvers
 
     register_resolvers()
+    _prepare_plugins(arguments)
     options, rest = get_args_parser().parse_known_args(arguments)
     if unknown := [text for text in rest if text.startswith("-")]:
         raise ConfigError(f"unknown option {unknown[0]}; `python launch.py --help` lists what there is")
@@ -101,6 +105,18 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         return _run_once(application, job, overrides)
     finally:
         GlobalHydra.instance().clear()
+
+
+def _prepare_plugins(arguments: list[str]) -> None:
+    """Set what launcher plugins read when Hydra imports them."""
+    # conf/hydra/launcher and conf/hydra/sweeper complete the plugins' schemas under the same names on purpose
+    warnings.filterwarnings(
+        "ignore", message=r"\s*'hydra/(launcher|sweeper)/\w+' is validated against ConfigStore schema"
+    )
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    joins = "RAY_ADDRESS" in os.environ or any("ray.init.address=" in text for text in arguments)
+    if not joins and "RAY_AUTH_MODE" not in os.environ:  # a token that only this command's own cluster knows
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def _search_path(config_dir: str | None) -> Any:

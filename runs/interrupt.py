@@ -1,5 +1,6 @@
-"""SIGINT and SIGTERM as a flag that search loops look at, so a solver can return its best so far.
+"""SIGINT, SIGTERM and SIGUSR2 as a flag that search loops look at, so a solver can return its best so far.
 
+SIGUSR2 is the warning of a preemption or a time limit on a cluster.
 A process has one disposition per signal, so the flag is one per process. The first signal raises the flag; a second
 SIGINT falls through to the handler that was there before.
 """
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 _requested = threading.Event()
 _signal_number = 0
 _watching = False
@@ -27,7 +28,7 @@ class Interrupted(BaseException):
 
 
 def requested() -> bool:
-    """True once SIGINT or SIGTERM arrived while :func:`watch` was active."""
+    """True once one of the signals arrived while :func:`watch` was active."""
     return _requested.is_set()
 
 
@@ -44,7 +45,7 @@ def clear() -> None:
 
 @contextlib.contextmanager
 def watch() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into the returned event while the block runs.
+    """Turn SIGINT, SIGTERM and SIGUSR2 into the returned event while the block runs.
 
     Nested use and use outside the main thread change nothing and return the same event.
     """
@@ -56,8 +57,9 @@ def watch() -> Iterator[threading.Event]:
 
     def raise_flag(number: int, frame: FrameType | None) -> None:
         global _signal_number
-        if _requested.is_set() and callable(previous.get(signal.Signals(number))):
-            previous[signal.Signals(number)](number, frame)  # type: ignore[operator,misc]
+        handler = previous[signal.SIGINT]
+        if number == signal.SIGINT and _requested.is_set() and callable(handler):
+            handler(number, frame)
         _signal_number = number
         _requested.set()
 

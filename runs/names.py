@@ -56,7 +56,7 @@ def register_resolvers() -> None:
     ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
     :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
     """
-    resolvers: dict[str, Callable[..., str]] = {
+    resolvers: dict[str, Callable[..., Any]] = {
         "name_of": lambda path: str(path or "own").rsplit("/", 1)[-1],
         "folder_of": lambda path: str(path).rsplit("/", 1)[0] if path and "/" in str(path) else "own",
         "jobs_at_once": jobs_at_once,

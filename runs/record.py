@@ -129,12 +129,11 @@ class RunRecord:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
-        if self.cfg.force and not self._begun_by_this_launch():
-            self._discard()
-        finished = read_json(self.folder / "metrics.json") is not None
-        self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
-        if not self._settled:
-            self._open()
+        try:
+            self._take_up()
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
@@ -185,6 +184,14 @@ class RunRecord:
                 "instance_errors": {result.name: result.error for result in results if result.error},
             },
         )
+
+    def _take_up(self) -> None:
+        if self.cfg.force and not self._begun_by_this_launch():
+            self._discard()
+        finished = read_json(self.folder / "metrics.json") is not None
+        self._settled = finished or self._begun_by_this_launch()
+        if not self._settled:
+            self._open()
 
     def _open(self) -> None:
         """Say what is going to run; keep what an earlier, killed life left, drop the failure it may have recorded."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -63,7 +62,6 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
         },
     )
     overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
-    _prepare_ray(cfg)
     os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
     began = time.time()
     with Display(folder, len(jobs) if jobs is not None else None) as display:
@@ -111,16 +109,6 @@ def _batches(cfg: DictConfig) -> list[str]:
     return [f"hydra.sweeper.max_batch_size={jobs_at_once(cfg.hardware.threads)}"]
 
 
-def _prepare_ray(cfg: DictConfig) -> None:
-    """Ray reads these when it is imported: no usage report, and a token that only this sweep knows guards its cluster."""
-    if _launcher(cfg) != "ray":
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if cfg.hydra.launcher.ray.init.address is None and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-
-
 def _await_survivors(folder: Path, display: Display) -> None:
     """A launcher that broke down may leave running jobs behind (SLURM's are not its children); they end on their own."""
     while any(status(run) == RunStatus.RUNNING for run in _begun(folder)):
@@ -151,7 +139,6 @@ def _begun(folder: Path) -> list[Path]:
 
 def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
     """The jobs without a run folder in ``folder``."""
-
 
     def identity(job: list[str]) -> tuple[str, ...]:
         return tuple(text for text in job if not text.startswith(("hydra", "experiment=")))
@@ -247,15 +234,18 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
         write_json(folder / "not_begun.json", {"jobs": missing, "launcher_exit_code": code})
     else:
         (folder / "not_begun.json").unlink(missing_ok=True)
-    summary = build(folder)
-    print_summary(summary)
-    if code and not summary.failed and not missing:
-        log = folder / "launcher.log"
+    log = folder / "launcher.log"
+    failed = False
+    if _begun(folder):
+        summary = build(folder)
+        print_summary(summary)
+        failed = bool(summary.failed)
+    if missing or (code and not failed):
         print(f"the launcher ended with code {code}; its output is in {log}", file=sys.stderr)
         _show_tail(log)
     for job in missing:
-        print(f"never began: {' '.join(job)} (see {folder / 'launcher.log'})", file=sys.stderr)
-    return 1 if summary.failed or missing or code else 0
+        print(f"never began: {' '.join(job)}", file=sys.stderr)
+    return 1 if failed or missing or code else 0
 
 
 def _show_tail(log: Path, lines: int = 12) -> None:
