@@ -65,7 +65,8 @@ def run(disk: Disk | None, monkeypatch: pytest.MonkeyPatch) -> int:
 
                 patch.setattr(os, name, refusing)
         patch.setattr(sys, "argv", ["launch.py", *ARGUMENTS])
-        patch.setattr("runs.report.build", lambda folder: SimpleNamespace(failed=[]))  # made anew from the record any time
+        # a report is made anew from the record at any time, so its own writes are not the record's
+        patch.setattr("runs.report.build", lambda folder: SimpleNamespace(failed=[]))
         patch.setattr("runs.report.print_summary", lambda summary: None)
         return command.main(launch.job, ARGUMENTS)
 

@@ -96,12 +96,24 @@ def test_the_same_command_returns_the_finished_result_and_force_redoes_it(launch
 def test_a_sweep_leaves_the_files_of_the_report_contract(launch: Launcher, tmp_path: Path) -> None:
     assert launch(*misbehaving(tmp_path / "journal", "seed=1,2,3")).returncode == 0
     folder = next(launch.outputs.rglob("sweep.json")).parent
-    columns = "paper experiment method metric mean ci_low ci_high n published published_source unit".split()
+    columns = [
+        "paper",
+        "experiment",
+        "method",
+        "metric",
+        "mean",
+        "ci_low",
+        "ci_high",
+        "n",
+        "published",
+        "published_source",
+        "unit",
+    ]
     assert list(pd.read_csv(folder / "report.csv").columns) == columns
-    claims = "paper claim status effect ci_low ci_high p_value n experiment".split()
+    claims = ["paper", "claim", "status", "effect", "ci_low", "ci_high", "p_value", "n", "experiment"]
     assert list(pd.read_csv(folder / "claims.csv").columns) == claims
     results = pd.read_parquet(folder / "results.parquet")
-    assert list(results.columns) == "paper experiment method instance seed metric value".split()
+    assert list(results.columns) == ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
     assert sorted(results[results.metric == "answer"].value) == [43, 44, 45]
     run = launch.folders()[0]
     about = json.loads((run / "environment.json").read_text())
