@@ -42,11 +42,11 @@ class IntegerPrograms(ProblemData):
     seed
         Seed of the generated set.
     name
-        Name of the set; generated instances are called ``<name>-<index>``, files by their stem.
+        Name of the set, "files" or "ilp" by default; generated instances are called ``<name>-<index>``, files by their stem.
     optimum
         Known optimal values by instance name.
     neighborhood_size
-        k_0 of the LNS on this set, as it belongs to the instances more than to a method; 0 means 20 % of the integers.
+        k_0 of the LNS on this set, as it belongs to the instances more than to a method; 0 or null means 20 % of the integers.
     """
 
     name: str  # Lightning's own attribute, here never None
@@ -58,9 +58,9 @@ class IntegerPrograms(ProblemData):
         count: int | None = None,
         first: int = 0,
         seed: int = 0,
-        name: str = "ilp",
+        name: str | None = None,
         optimum: Mapping[str, float] | None = None,
-        neighborhood_size: int = 0,
+        neighborhood_size: int | None = None,
     ) -> None:
         super().__init__()
         if path is None and generator is None:
@@ -80,7 +80,7 @@ class IntegerPrograms(ProblemData):
         self.count = count
         self.first = first
         self.seed = seed
-        self.name = name
+        self.name = name or ("ilp" if path is None else "files")
         self.optimum = _checked(optimum or {})
         self.neighborhood_size = neighborhood_size
 
@@ -102,8 +102,9 @@ class IntegerPrograms(ProblemData):
         elif self.path.is_dir():
             self.test_problems = _Files(files.instances(self.path), self.first, self.count)
         else:
-            files.read(self.path)  # a single bad file is an error now, not a failed instance later
-            self.test_problems = _Files([self.path], self.first, self.count)
+            single = _Files([self.path], self.first, self.count)
+            single.keep_first()  # a bad file is an error now, not a failed instance later
+            self.test_problems = single
 
     def problem_optimum(self, name: str) -> float | None:
         """The known optimum of an instance, in its own sense, or None."""
@@ -137,12 +138,26 @@ class _Files(Dataset[tuple[int, ILP | UnreadableInstance]]):
         if not indices:
             raise ConfigError(f"data.first is {first}, but there are only {len(paths)} instances in {paths[0].parent}")
         self.items = [(index, names[index], paths[index]) for index in indices]
+        self._first: ILP | None = None
+
+    def keep_first(self) -> None:
+        """Read the first file now and keep it: a big one takes seconds.
+
+        Raises
+        ------
+        InvalidProblem
+            It cannot be read.
+        """
+        _, name, path = self.items[0]
+        self._first = replace(files.read(path), name=name)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, position: int) -> tuple[int, ILP | UnreadableInstance]:
         index, name, path = self.items[position]
+        if position == 0 and self._first is not None:
+            return index, self._first
         try:
             return index, replace(files.read(path), name=name)
         except InvalidProblem as reason:

@@ -79,6 +79,7 @@ def _check_utf8(path: Path, number: int, block: bytes) -> None:
 def refuse(path: Path, line: int, field: str, found: bytes | str, expected: str) -> NoReturn:
     """Raise an :class:`InvalidProblem` that names file, line, field, what is there and what was expected."""
     text = found.decode(errors="backslashreplace") if isinstance(found, bytes) else found
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:61])
     text = text if len(text) <= 60 else text[:57] + "..."
     raise InvalidProblem(f"{path}, line {line}, {field}: '{text}'; expected {expected}")
 

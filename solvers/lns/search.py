@@ -125,6 +125,7 @@ class Search:
         status = self.status or (Status.NO_SOLUTION if self.incumbent is None else Status.FEASIBLE)
         log = {name: np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()}
         if self.incumbent is None:
+            self.trace.record(self.meter.seconds, self.meter.evaluations, np.nan)
             return Solution(None, np.nan, False, status, self.trace, log)
         value = self.original.objective(self.incumbent)
         self.mark(value if status is Status.OPTIMAL else np.nan)

@@ -15,7 +15,7 @@ class NeighborhoodSize:
     Parameters
     ----------
     initial
-        k_0; 0 means ``int(share * |I|)``, where I are the integer variables that are not fixed by their bounds.
+        k_0; 0 or None means ``int(share * |I|)``, where I are the integer variables that are not fixed by their bounds.
     share
         See ``initial``.
     growth
@@ -32,14 +32,14 @@ class NeighborhoodSize:
         A parameter is outside its range.
     """
 
-    initial: int = 0
+    initial: int | None = 0
     share: float = 0.2
     growth: float = 1.02
     largest: float = 0.5
     rule: Literal["at_least_one", "paper"] = "at_least_one"
 
     def __post_init__(self) -> None:
-        if not self.initial >= 0 or self.initial != int(self.initial):
+        if self.initial is not None and (not self.initial >= 0 or self.initial != int(self.initial)):
             raise ConfigError(f"size.initial is {self.initial}; k_0 must be a whole number >= 1, or 0 for share * |I|")
         if not 0 < self.share <= 1:
             raise ConfigError(f"size.share is {self.share}; it must lie in (0, 1]")

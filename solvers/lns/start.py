@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from runs import interrupt
 from runs.anytime import Trace
 from runs.checkpoint import Checkpoint
 from runs.errors import ConfigError
-from solvers.base import Budget, Meter, Solution, Status
+from solvers.base import Budget, Meter, Solution, Solver, Status
 from solvers.milp.base import MilpSolver
 
 ROW_TOLERANCE = 1e-9
@@ -24,9 +25,16 @@ class Greedy:
 
     All at their lower bounds if that is feasible: variables are raised by decreasing value per row (packing: independent
     sets, auctions, knapsacks). Otherwise all at their upper bounds: variables are lowered by decreasing cost (covering:
-    vertex and set covers, facilities). Continuous variables are set by one LP. Deterministic; where neither corner is
-    feasible the status is ``no_solution``, never ``infeasible``.
+    vertex and set covers, facilities). Continuous variables are set by one LP. Deterministic.
+
+    Parameters
+    ----------
+    otherwise
+        Starts a problem of which neither corner is feasible; None: the status is then ``no_solution``.
     """
+
+    def __init__(self, otherwise: Solver | None = None) -> None:
+        self.otherwise = otherwise
 
     def solve(
         self,
@@ -38,7 +46,7 @@ class Greedy:
         rng: np.random.Generator,
         checkpoint: Checkpoint | None = None,
     ) -> Solution:
-        """A feasible assignment within the budget, or none; everything but ``problem`` and ``budget`` is ignored."""
+        """A feasible assignment within the budget, or none; ``initial`` and the rest are for ``otherwise`` only."""
         meter = budget.start()
         minimisation = problem.to_min()
         trace = Trace(maximize=problem.maximize)
@@ -49,7 +57,13 @@ class Greedy:
                 objective = problem.objective(x)
                 trace.record(meter.seconds, 0, objective)
                 return Solution(x, objective, True, Status.FEASIBLE, trace)
-        return Solution(None, np.nan, False, Status.NO_SOLUTION, trace)
+        if self.otherwise is None or meter.exhausted:
+            return Solution(None, np.nan, False, Status.NO_SOLUTION, trace)
+        spent, left = meter.seconds, Budget(seconds=meter.remaining_seconds)
+        found = self.otherwise.solve(problem, budget=left, scorer=scorer, initial=initial, rng=rng)
+        for seconds, value in zip(found.trace.seconds, found.trace.objective, strict=True):
+            trace.record(spent + seconds, 0, value)
+        return replace(found, trace=trace)
 
 
 def _corner(problem: ILP, lowest: bool, meter: Meter) -> np.ndarray | None:

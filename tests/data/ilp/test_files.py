@@ -63,13 +63,32 @@ def test_every_configuration_builds_a_set_of_its_own_name(name):
     from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
 
+    from runs.names import register_resolvers
+
+    register_resolvers()
     overrides = [f"data=ilp/{name}", *(["data.path=x.mps"] if name == "files" else [])]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         data = instantiate(compose("config", overrides=overrides).data, _convert_="all")
-    assert isinstance(data, IntegerPrograms) and data.name == name
+    assert isinstance(data, IntegerPrograms)
+    assert data.name == name
     if name.endswith(("_small", "_demo")):
         data.setup("test")
         assert data.test_problems[0][1].validate().n > data.neighborhood_size
+
+
+def test_a_path_replaces_the_generator_with_its_name_count_and_size(tmp_path):
+    from hydra import compose, initialize_config_dir
+    from hydra.utils import instantiate
+
+    from runs.names import register_resolvers
+
+    for name in ("a.mps", "b.mps", "c.mps"):
+        (tmp_path / name).write_text("NAME one\nROWS\n N obj\nCOLUMNS\n x obj 1\nRHS\nENDATA\n")
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        data = instantiate(compose("config", overrides=["data=ilp/ca_demo", f"data.path='{tmp_path}'"]).data)
+    data.setup("test")
+    assert (data.name, len(data.test_problems), data.neighborhood_size) == ("files", 3, None)
 
 
 FOLDER = Path(os.environ.get("REPRISE_DATA", "datasets")) / "ilp"

@@ -284,3 +284,11 @@ def test_a_damaged_file_is_a_valid_problem_or_an_invalid_problem_error(tmp_path_
         assert "damaged.mps" in str(error)
     else:
         problem.validate()
+
+
+def test_a_message_cannot_carry_control_characters_to_the_terminal(tmp_path):
+    (tmp_path / "evil.mps").write_bytes(b"\x1b[2J\x07 noise\n")
+    with pytest.raises(InvalidProblem) as caught:
+        read_mps(tmp_path / "evil.mps")
+    assert str(caught.value).isprintable()
+    assert "\\x1b[2J" in str(caught.value)

@@ -6,6 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from runs.names import register_resolvers
 from solvers.lns.engine import LargeNeighborhoodSearch
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -13,6 +14,7 @@ METHODS = sorted(path.stem for path in (CONF / "solver" / "lns").glob("*.yaml") 
 
 
 def built(method: str, *overrides: str) -> LargeNeighborhoodSearch:
+    register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=["task=ilp", "data=ilp/ca_small", f"solver=lns/{method}", *overrides])
     return instantiate(cfg.solver, _convert_="all")

@@ -50,6 +50,15 @@ def test_greedy_starts_every_family_and_nothing_single_improves_it(family):
             assert not problem.is_feasible(flipped)
 
 
+def test_greedy_hands_over_where_neither_corner_is_feasible():
+    problem = ILP.build([1.0, 1, 1], [[6.0, 10, 15]], row_lo=31, row_hi=31, lb=0, ub=9, integer=True)
+    assert greedy(problem).status == Status.NO_SOLUTION
+    found = Greedy(FirstSolution(Highs())).solve(problem, budget=Budget(seconds=9), rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found.assignment, [1, 1, 1])
+    assert found.status == Status.OPTIMAL
+    assert found.trace.objective[-1] == 3
+
+
 def test_greedy_adds_by_value_per_row_and_drops_by_cost():
     # item 0 is worth 5 in two rows, items 1 and 2 are worth 3 and 2 in one: 3 per row beats 2.5
     packing = ILP.build([5.0, 3, 2], [[1.0, 1, 0], [1, 0, 1]], row_hi=1, lb=0, ub=1, integer=True, maximize=True)
