@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from runs.names import register_resolvers
 
     register_resolvers()
-    _prepare_plugins(arguments)
+    _prepare_ray(arguments)
     options, rest = get_args_parser().parse_known_args(arguments)
     if unknown := [text for text in rest if text.startswith("-")]:
         raise ConfigError(f"unknown option {unknown[0]}; `python launch.py --help` lists what there is")
@@ -81,6 +80,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         return 0
     hydra.version.setbase("1.3")
     application = Hydra.create_main_hydra2("launch", _search_path(options.config_dir))
+    _replace_plugin_configurations()
     try:
         if options.cfg:
             with _clear_mistakes(application, options.overrides):
@@ -107,16 +107,21 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         GlobalHydra.instance().clear()
 
 
-def _prepare_plugins(arguments: list[str]) -> None:
-    """Set what launcher plugins read when Hydra imports them."""
-    # conf/hydra/launcher and conf/hydra/sweeper complete the plugins' schemas under the same names on purpose
-    warnings.filterwarnings(
-        "ignore", message=r"\s*'hydra/(launcher|sweeper)/\w+' is validated against ConfigStore schema"
-    )
+def _prepare_ray(arguments: list[str]) -> None:
+    """Set what Ray reads when Hydra imports its launcher: no usage report, and a token for this command's own cluster."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     joins = "RAY_ADDRESS" in os.environ or any("ray.init.address=" in text for text in arguments)
-    if not joins and "RAY_AUTH_MODE" not in os.environ:  # a token that only this command's own cluster knows
+    if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _replace_plugin_configurations() -> None:
+    """Let ``conf/hydra/*/NAME.yaml`` stand alone; Hydra would merge it with what a plugin registered as NAME, and warn."""
+    from hydra.core.config_store import ConfigStore
+
+    registered = ConfigStore.instance().repo["hydra"]
+    for path in (CONF / "hydra").glob("*/*.yaml"):
+        registered.get(path.parent.name, {}).pop(path.name, None)
 
 
 def _search_path(config_dir: str | None) -> Any:
