@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from runs import environment
-from runs.errors import RepriseError
+from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write, read_json, write_json
 from runs.instances import InstanceResult, load_all, means, write_tables
 from runs.interrupt import Interrupted
@@ -173,12 +173,14 @@ class RunRecord:
         columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
         write_tables(self.folder, results, columns, log)
         log.log_scalars(metrics)
-        score = metrics.get(self.cfg.score) if self.cfg.get("score") else None
+        wanted = self.cfg.get("score")
+        if wanted and wanted not in metrics:
+            raise ConfigError(f"score={wanted}: this run measures no such metric, only {', '.join(sorted(metrics))}")
         write_json(
             self.folder / "metrics.json",
             {
                 "metrics": metrics,
-                "score": score,
+                "score": metrics.get(wanted) if wanted else None,
                 "wall_seconds": time.monotonic() - self._began,
                 "peak_memory_gib": environment.peak_memory_gib(),
                 "instance_errors": {result.name: result.error for result in results if result.error},
@@ -189,7 +191,7 @@ class RunRecord:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
         finished = read_json(self.folder / "metrics.json") is not None
-        self._settled = finished or self._begun_by_this_launch()
+        self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
         if not self._settled:
             self._open()
 
