@@ -52,7 +52,7 @@ class Reduction:
 
 
 class Reducer:
-    """Reductions of one problem; the column-wise copy and the tolerances are made once."""
+    """Reductions of one problem; the column-wise copy, the tolerances and what an entry adds to its row are made once."""
 
     def __init__(self, problem: ILP) -> None:
         self.problem = problem
@@ -62,6 +62,12 @@ class Reducer:
         self._redundant_hi = problem.row_hi + REDUNDANCY * scale_hi
         self._feasible_lo = problem.row_lo - FEASIBILITY * scale_lo
         self._feasible_hi = problem.row_hi + FEASIBILITY * scale_hi
+        counts = np.diff(self._columns.indptr)
+        at_lower = self._columns.data * np.repeat(problem.lb, counts)
+        at_upper = self._columns.data * np.repeat(problem.ub, counts)
+        # packing and covering problems have sides in one direction only, which halves the work
+        self._least = np.minimum(at_lower, at_upper) if (problem.row_lo > -np.inf).any() else None
+        self._most = np.maximum(at_lower, at_upper) if (problem.row_hi < np.inf).any() else None
 
     def reduce(self, fixed: np.ndarray, values: np.ndarray) -> Reduction:
         """Fix the variables in ``fixed`` (n,) bool at ``values`` (n,), of which the free entries are not read.
@@ -77,13 +83,12 @@ class Reducer:
         fixed = np.asarray(fixed, bool)
         base = self._fixed_values(fixed, np.asarray(values, np.float64))
         free = np.flatnonzero(~fixed)
-        block = self._columns[:, free]
         shift = problem.A @ base
-        rows = self._rows_left(block, free, shift)
+        rows, matrix = self._rows_left(free, shift)
         names = problem.var_names
         reduced = ILP(
             problem.c[free],
-            _keep_rows(block, rows),
+            matrix,
             problem.row_lo[rows] - shift[rows],
             problem.row_hi[rows] - shift[rows],
             problem.lb[free],
@@ -117,40 +122,56 @@ class Reducer:
             )
         return np.where(fixed, rounded, 0.0)
 
-    def _rows_left(self, block: sp.csc_matrix, free: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        """Rows the remaining bounds can violate, and rows without a free variable that are violated; sorted.
+    def _rows_left(self, free: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix]:
+        """Rows that the remaining bounds can violate, and rows without a free variable that are violated; sorted.
 
-        Works on the rows that free variables touch: these are few when most variables are fixed.
+        Works on the entries of free variables and the rows they touch: these are few when most variables are fixed.
+
+        Returns
+        -------
+        rows
+            Original indices.
+        matrix
+            (rows, free) their coefficients.
         """
-        touched_mask = np.zeros(self.problem.m, bool)
-        touched_mask[block.indices] = True
-        touched = np.flatnonzero(touched_mask)
-        place = np.empty(self.problem.m, np.int32)
-        place[touched] = np.arange(len(touched), dtype=np.int32)
-        entry = place[block.indices]
-        counts = np.diff(block.indptr)
-        at_lower = block.data * np.repeat(self.problem.lb[free], counts)
-        at_upper = block.data * np.repeat(self.problem.ub[free], counts)
-        low = shift[touched] + np.bincount(entry, np.minimum(at_lower, at_upper), len(touched))
-        high = shift[touched] + np.bincount(entry, np.maximum(at_lower, at_upper), len(touched))
-        open_rows = (low < self._redundant_lo[touched]) | (high > self._redundant_hi[touched])
-        left = (shift < self._feasible_lo) | (shift > self._feasible_hi)
-        left[touched] = open_rows
-        return np.flatnonzero(left)
+        columns, m = self._columns, self.problem.m
+        entries, ends = self._entries(free)
+        row = columns.indices[entries]
+        left = np.zeros(m, bool)
+        left[row] = True
+        touched = np.flatnonzero(left)
+        number = np.empty(m, np.int32)
+        number[touched] = np.arange(len(touched), dtype=np.int32)
+        place = number[row]
+
+        violable = np.zeros(len(touched), bool)
+        left[:] = False
+        if self._least is not None:
+            lowest = shift[touched] + np.bincount(place, self._least[entries], len(touched))
+            violable |= lowest < self._redundant_lo[touched]
+            left |= shift < self._feasible_lo
+        if self._most is not None:
+            highest = shift[touched] + np.bincount(place, self._most[entries], len(touched))
+            violable |= highest > self._redundant_hi[touched]
+            left |= shift > self._feasible_hi
+        left[touched] = violable
+        rows = np.flatnonzero(left)
+
+        kept = violable[place]
+        number[rows] = np.arange(len(rows), dtype=np.int32)
+        indptr = np.zeros(len(free) + 1, np.int32)
+        indptr[1:] = np.concatenate([[0], np.cumsum(kept)])[ends]
+        block = sp.csc_matrix((columns.data[entries[kept]], number[row[kept]], indptr), shape=(len(rows), len(free)))
+        return rows, block.tocsr()
+
+    def _entries(self, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the free columns' entries in the column-wise copy, and where each column ends among them."""
+        starts = self._columns.indptr[free]
+        counts = self._columns.indptr[free + 1] - starts
+        ends = np.cumsum(counts)
+        return np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts), ends
 
 
 def reduce(problem: ILP, fixed: np.ndarray, values: np.ndarray) -> Reduction:
     """One reduction; for many of the same problem keep a :class:`Reducer`."""
     return Reducer(problem).reduce(fixed, values)
-
-
-def _keep_rows(block: sp.csc_matrix, rows: np.ndarray) -> sp.csr_matrix:
-    """The given rows (sorted) of ``block`` as a canonical csr matrix."""
-    m, k = block.shape
-    place = np.full(m, -1, block.indices.dtype)
-    place[rows] = np.arange(len(rows), dtype=block.indices.dtype)
-    target = place[block.indices]
-    kept = target >= 0
-    before = np.concatenate([[0], np.cumsum(kept)])
-    indptr = before[block.indptr].astype(block.indptr.dtype)
-    return sp.csc_matrix((block.data[kept], target[kept], indptr), shape=(len(rows), k)).tocsr()

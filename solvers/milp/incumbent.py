@@ -106,6 +106,8 @@ class Incumbent:
         A solution that rounding breaks is remembered and repaired by :meth:`solution`. ``bound`` is in the problem's sense.
         """
         rounded = self._rounded(x)
+        if self.x is not None and np.array_equal(rounded, self.x):
+            return False  # back ends report their best once when they find it and once at the end
         if not self.problem.is_feasible(rounded):
             self._unrepaired = rounded
             return False
