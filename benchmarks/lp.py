@@ -11,7 +11,7 @@ from benchmarks.harness import Case
 from benchmarks.measure import Probe
 from data.ilp.problem import ILP
 from solvers.base import Budget, Status
-from solvers.lns.destroy.random import Random
+from solvers.lns.destroy.lb_relax import LBRelax
 from solvers.lns.distance import distance_row, measured, with_row
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.local_branching_lp import LocalBranchingLP
@@ -27,7 +27,7 @@ LIMIT = {"toy": 10.0, "small": 30.0, "paper": 60.0}
 COLD = "HiGHS dual simplex, cold"
 OURS = "auto (ours)"
 MOVES = 10
-"""Iterations of random LNS between the two incumbents of the last case."""
+"""Iterations of LB-RELAX between the two incumbents of the last case."""
 
 
 def cases(size: str) -> Iterator[Case]:
@@ -128,7 +128,7 @@ def _state(problem: ILP, incumbent: np.ndarray) -> SearchState:
 
 def _improved(problem: ILP, incumbent: np.ndarray, k: int) -> np.ndarray:
     """A later incumbent of the same search."""
-    engine = LargeNeighborhoodSearch(Random(), Highs(), size=NeighborhoodSize(initial=max(2, k // 4)), accept="strict")
+    engine = LargeNeighborhoodSearch(LBRelax(), Highs(), size=NeighborhoodSize(initial=k))
     budget, rng = Budget(evaluations=MOVES), np.random.default_rng(0)
     later = engine.solve(problem, budget=budget, initial=incumbent, rng=rng).assignment
     return incumbent if later is None else later

@@ -33,15 +33,14 @@ BUILD, BOTH = "build", "build + solve"
 NEIGHBORHOODS = 4
 """Sub-ILPs per round; a round's amounts are their mean."""
 ITERATIONS = {"toy": 3, "small": 30, "paper": 20}
-_PAPER = {"MVC": ("paper", 100), "MIS": ("paper", 1000), "CA": ("small", 200)}
-"""Section 8's table: MVC 1000 x 65,100, MIS 6000 x 24,068, CA 1000 x 685 (the small auctions), with its k."""
+JOBS = {size: [(size, family, FAMILIES[size][family][1]) for family in ("MVC", "MIS", "CA")] for size in FAMILIES}
+JOBS["paper"] = [("paper", "MVC", 100), ("paper", "MIS", 1000), ("small", "CA", 200), ("paper", "CA", 1000)]
+"""Size of the instance, family and k; at paper size section 8's table, whose auctions are small ones, and large ones."""
 
 
 def cases(size: str) -> Iterator[Case]:
-    """Per family: one sub-ILP, then the engine."""
-    for family, (scale, k) in _PAPER.items():
-        if size != "paper":
-            scale, k = size, FAMILIES[size][family][1]
+    """Per job: one sub-ILP, then the engine."""
+    for scale, family, k in JOBS[size]:
         problem = instance(scale, family).to_min()
         job = SubIlp(problem, greedy(problem), k)
         name = f"{title(family, problem)}, k {k}"
