@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.sizes import SIZES
+from runs.interrupt import Interrupted
 
 NAMES = ("sub_ilp", "lp", "generators", "mps", "startup", "lns")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the named benchmarks, or all; 0 even where a target is missed, since load alone can do that."""
+    """Run the named benchmarks, or all, and return the exit code: 0 even where a target is missed, which load can cause."""
     parser = argparse.ArgumentParser("python -m benchmarks", description="Speed, side by side with peers, as ratios.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)} (default: all)")
     parser.add_argument("--size", choices=SIZES, default="small", help="size of the instances (default: small)")
@@ -31,8 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--repeats is {options.repeats}; it must be at least 1")
     for name in THREADS:
         os.environ.setdefault(name, "1")  # before numpy is imported: one thread, as the solvers
-    for name in options.names or NAMES:
-        run(name, options.size, options.repeats, options.output)
+    try:
+        for name in options.names or NAMES:
+            run(name, options.size, options.repeats, options.output)
+    except Interrupted as stop:
+        print(f"{stop}; the cases that were finished are saved", file=sys.stderr)
+        return 128 + stop.signal_number
     return 0
 
 

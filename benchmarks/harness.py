@@ -12,6 +12,7 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.measure import Probe, Run, measure
+from runs import interrupt
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,25 @@ class Harness:
     progress: Callable[[str], None] = field(default=lambda text: None)
 
     def compare(self, case: Case) -> list[Row]:
-        """All contenders in turn, round by round; the order turns round in every second round."""
+        """All contenders in turn, round by round; the order turns round in every second round.
+
+        Raises
+        ------
+        Interrupted
+            A signal asked to stop; the case is dropped.
+        """
         names = list(case.contenders)
         for name in names if case.warm_up else ():
             self.progress(f"{case.title}: warm-up, {name}")
             measure(case.contenders[name], -1)
+            interrupt.check()
         rounds: list[dict[str, Probe]] = []
         for index in range(self.repeats):
             probes = {}
             for name in names if index % 2 == 0 else reversed(names):
                 self.progress(f"{case.title}: round {index + 1} of {self.repeats}, {name}")
                 probes[name] = measure(case.contenders[name], index)
+                interrupt.check()  # a solver that was stopped by a signal has measured nothing
             rounds.append(probes)
         if case.score is not None:
             case.score(rounds)

@@ -2,12 +2,15 @@
 
 import csv
 import json
+import os
+import signal
 
 import pytest
 
 from benchmarks.__main__ import NAMES, main
 from benchmarks.harness import Case, Harness, Target
 from benchmarks.measure import CPU, WALL, Probe, measure
+from runs import interrupt
 
 pytest.importorskip("pyscipopt")
 pytest.importorskip("highspy")
@@ -99,6 +102,20 @@ def test_a_command_is_timed_with_its_children_and_its_failure_is_not_hidden():
     assert probe.amounts["total", CPU] > 0
     with pytest.raises(Exception, match="exit status 3"):
         measure(["bash", "-c", "exit 3"])
+
+
+def test_a_signal_during_a_solve_stops_the_benchmark_instead_of_measuring_nothing():
+    def stopped(probe: Probe) -> None:
+        with interrupt.watch():
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not interrupt.requested():
+                pass
+
+    try:
+        with pytest.raises(interrupt.Interrupted):
+            Harness(2).compare(Case("case", {"a": stopped}, "a"))
+    finally:
+        interrupt.clear()
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are(capsys):
