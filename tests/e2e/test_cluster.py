@@ -220,7 +220,8 @@ def test_a_preempted_training_continues_from_its_checkpoint(
 
 def test_a_requeued_search_continues_from_its_checkpoint(launch: Launcher, slurm: Cluster) -> None:
     search = ["experiment=lb_relax/ca_small", "data=ilp/ca_demo", "data.count=1", "solver=lns/random"]
-    process = launch.start(*slurm.arguments(*search, "task.budget.seconds=25"), **slurm.environment)
+    one_long_run = ["hydra.sweeper.params=null", "task.budget={seconds:25,evaluations:null}"]
+    process = launch.start(*slurm.arguments(*search, *one_long_run), **slurm.environment)
     until(lambda: any(launch.outputs.rglob("*.state.npz")) or process.poll() is not None)
     (job,) = slurm.run("squeue", "--noheader", "--format=%i").split()
     time.sleep(5)
