@@ -19,7 +19,8 @@ help: ## what there is
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Reprise needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv --clear .venv
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]' 2>&1 | { grep -v '^WARNING: Location' || true; }
+	@echo "installing into .venv (a few minutes; log in .venv/install.log)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]' > .venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 	"$(BIN)/python" -m pip check
 	touch $(READY)
 
