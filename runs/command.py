@@ -155,7 +155,7 @@ def _run_once(application: Any, job: Job, overrides: list[str]) -> int:
 
     summary = build(Path(result.hydra_cfg.hydra.runtime.output_dir))
     print_summary(summary)
-    return 1 if summary.failed else 0
+    return 0 if summary.whole else 1
 
 
 @contextlib.contextmanager

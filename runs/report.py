@@ -19,6 +19,7 @@ from runs.claims import Claim, Judgement, evaluate, load_claims, to_frame
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
 from runs.instances import write_parquet
+from runs.outcomes import contradictions, outcomes
 from runs.plots import Plot, metric_plots, search_plots
 from runs.published import CONF, Published, load_published
 from runs.record import RunStatus
@@ -44,8 +45,12 @@ class ReportSummary:
         Runs that failed, were killed or cannot be read, each with its cause.
     running
         Runs that are still at work.
+    outcomes
+        How each search ended, a row each (:func:`runs.outcomes.outcomes`).
+    lost_instances
+        Instances without a result in runs that finished nevertheless, each with its cause, in words.
     problems
-        What else is wrong, in words: an instance without a result, a file of claims that breaks its format.
+        What else is wrong, in words: methods that contradict each other, a file of claims that breaks its format.
     html, figures
         Where the page and the pictures are.
     """
@@ -54,9 +59,16 @@ class ReportSummary:
     judgements: list[Judgement]
     failed: list[Run]
     running: list[Run]
+    outcomes: pd.DataFrame
+    lost_instances: list[str]
     problems: list[str]
     html: Path
     figures: list[Path]
+
+    @property
+    def whole(self) -> bool:
+        """True if no run and no instance is without a result."""
+        return not self.failed and not self.lost_instances
 
 
 def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
@@ -79,7 +91,9 @@ def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
 def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     searches = Searches.of(sweep)
     results = with_anytime_metrics(sweep.results, searches)
-    problems = sweep.instance_errors
+    ended = outcomes(sweep.results)
+    lost_instances = _lost_instances(sweep)
+    problems = contradictions(ended)
     published: list[Published] = []
     claims: list[Claim] = []
     for paper in sorted({paper for paper, _ in sweep.experiments}):
@@ -90,16 +104,28 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     plots = _plots(sweep, searches, results, {claim.metric for claim in claims} | {p.metric for p in published})
     figures = _write_tables(sweep, results, table, judgements, plots)
     html = sweep.folder / "report.html"
-    atomic_write(html, render_report(sweep, results, table, judgements, published, plots, problems))
+    page = render_report(sweep, results, table, judgements, published, plots, [*lost_instances, *problems])
+    atomic_write(html, page)
     return ReportSummary(
         table=table,
         judgements=judgements,
         failed=[run for run in sweep.runs if not run.usable and run.status != RunStatus.RUNNING],
         running=[run for run in sweep.runs if run.status == RunStatus.RUNNING],
+        outcomes=ended,
+        lost_instances=lost_instances,
         problems=problems,
         html=html,
-        figures=figures,
+        figures=figures or (sorted((sweep.folder / "figures").glob("*.png")) if sweep.is_single_run else []),
     )
+
+
+def _lost_instances(sweep: Sweep) -> list[str]:
+    """One line per instance and cause, with the methods it concerns unless these are all."""
+    lines = []
+    for (name, cause), runs in sweep.instance_errors.items():
+        whose = "" if len(runs) == len(sweep.usable) else f" by {', '.join(sorted({run.method for run in runs}))}"
+        lines.append(f"no result for {name}{whose}: {cause}")
+    return lines
 
 
 def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, problems: list[str]) -> list[T]:
@@ -112,10 +138,11 @@ def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, prob
 
 
 def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: set[str]) -> list[Plot]:
-    """Curves where there are searches, and with them only those metrics that a claim or a published number names."""
-    if not len(searches):
+    """Curves where there are searches to compare, and with them only those metrics that claims or published numbers name."""
+    if all(run.traces is None for run in sweep.usable):
         return list(metric_plots(sweep, results))
-    return [*search_plots(searches), *metric_plots(sweep, results, named - set(ANYTIME_METRICS))]
+    curves = search_plots(searches.comparable) if len(searches.comparable) else ()
+    return [*curves, *metric_plots(sweep, results, named - set(ANYTIME_METRICS))]
 
 
 def _write_tables(
@@ -142,7 +169,7 @@ def print_summary(summary: ReportSummary) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m runs.report``. 0: built; 1: built, but a run has no result; 2: nothing to build."""
+    """``python -m runs.report``: 0 built; 1 built, but a run or an instance has no result; 2 nothing to build."""
     parser = argparse.ArgumentParser(
         prog="python -m runs.report", description="Rebuild the report of a sweep or a run."
     )
@@ -156,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
         return 2
     print_summary(summary)
-    return 1 if summary.failed else 0
+    return 0 if summary.whole else 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pandas as pd
 
 from runs import page
 from runs.claims import Judgement
+from runs.outcomes import FLAGS, outcomes
 from runs.plots import Plot
 from runs.published import Published
 from runs.record import RunStatus
@@ -19,7 +20,8 @@ from runs.searches import ANYTIME_METRICS
 from runs.tables import beside_published
 
 MAX_OVERVIEW_METRICS = 16
-MAX_RUN_FIGURES = 24
+MAX_RUNS_WITH_FIGURES = 6
+"""Of more runs, each keeps the figures it drew to its own folder."""
 MAX_SETTING_TEXT = 80
 WIDE_PIXELS = 900
 
@@ -40,7 +42,7 @@ def render_report(
     overview = _overview(table, anchors)
     figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
     run_figures = _run_figures(sweep, plots)
-    instances = page.data_table(_instance_table(results), "Results per instance")
+    instances = page.data_table(_instance_table(sweep, results), "Results per instance")
     differences = _differences(sweep.runs)
     there = [
         ("verdicts", "Verdicts", bool(judgements)),
@@ -115,7 +117,7 @@ def _split(experiment: str, metric: str, known: set[tuple[str, str]]) -> tuple[s
 
 
 def _ordered(metrics: Iterable[str]) -> list[str]:
-    rank = {metric: i for i, metric in enumerate(ANYTIME_METRICS)}
+    rank = {metric: i for i, metric in enumerate(("primal_bound", "dual_bound", *ANYTIME_METRICS))}
     return sorted(metrics, key=lambda metric: (rank.get(metric, len(rank)), metric))
 
 
@@ -133,10 +135,12 @@ def _published(results: pd.DataFrame, table: pd.DataFrame, published: list[Publi
 
 
 def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
-    """The figures that the runs drew themselves, the first :data:`MAX_RUN_FIGURES`."""
+    """The figures that the runs drew themselves, where there are few runs."""
+    if len(sweep.usable) > MAX_RUNS_WITH_FIGURES:
+        return []
     own = {f"{plot.name}.png" for plot in plots} if sweep.is_single_run else set()
     paths = [(run, path) for run in sweep.usable for path in sorted((run.folder / "figures").glob("*.png"))]
-    paths = [(run, path) for run, path in paths if path.name not in own][:MAX_RUN_FIGURES]
+    paths = [(run, path) for run, path in paths if path.name not in own]
     return [_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()) for run, path in paths]
 
 
@@ -147,14 +151,24 @@ def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:
     return {"title": title, "image": page.data_uri(png), "kinds": " ".join(kinds)}
 
 
-def _instance_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row per method, instance and seed, a column per metric."""
-    if results.empty:
-        return pd.DataFrame()
+def _instance_table(sweep: Sweep, results: pd.DataFrame) -> pd.DataFrame:
+    """A row per method, instance and seed: how a search ended, in a word, and a column per metric."""
     keys = ["experiment", "method", "instance", "seed"]
-    wide = results.pivot_table(index=keys, columns="metric", values="value", aggfunc="first")
+    lost = [
+        (run.experiment, run.method, name, run.seed)
+        for (name, _), runs in sweep.instance_errors.items()
+        for run in runs
+    ]
+    if results.empty and not lost:
+        return pd.DataFrame()
+    wide = results.drop_duplicates([*keys, "metric"]).set_index([*keys, "metric"])["value"].unstack("metric")
     wide = wide[_ordered(wide.columns)].reset_index()
     wide.columns.name = None
+    ended = outcomes(results)
+    if len(ended) or lost:
+        status = [ended[[*keys, "status"]], pd.DataFrame(lost, columns=keys).assign(status="no result")]
+        wide = wide.drop(columns=[*FLAGS], errors="ignore").merge(pd.concat(status), on=keys, how="outer")
+        wide.insert(len(keys), "status", wide.pop("status").fillna(""))
     if wide["experiment"].nunique() == 1:
         wide = wide.drop(columns="experiment")
     datasets = wide["instance"].map(dataset_of)

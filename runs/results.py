@@ -112,12 +112,13 @@ class Sweep:
         return [shlex.join(str(text) for text in job) for job in jobs or () if isinstance(job, list)]
 
     @property
-    def instance_errors(self) -> list[str]:
-        """Instances without a result in runs that finished nevertheless."""
-        errors = [(run, _dictionary(run.record.get("instance_errors"))) for run in self.usable]
-        return [
-            f"{run.folder.name}: no result for {name}: {text}" for run, found in errors for name, text in found.items()
-        ]
+    def instance_errors(self) -> dict[tuple[str, str], list[Run]]:
+        """Instances without a result and why, with the runs that finished nevertheless."""
+        found: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in self.usable:
+            for name, text in _dictionary(run.record.get("instance_errors")).items():
+                found[str(name), str(text)].append(run)
+        return dict(sorted(found.items(), key=lambda item: item[0]))
 
     @property
     def results(self) -> pd.DataFrame:

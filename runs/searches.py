@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, Trace, attains_best, primal_gap, primal_integral
+from runs.outcomes import outcomes, without_optimum
 from runs.results import RESULT_COLUMNS, Run, Sweep, dataset_of
 
 SURVIVAL_THRESHOLD = 0.01
@@ -46,47 +47,76 @@ class Search:
     def group(self) -> Group:
         return self.paper, self.experiment, dataset_of(self.instance)
 
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Paper and instance: what shares a v*."""
+        return self.paper, self.instance
+
 
 class Searches:
-    """All searches of the usable runs.
+    """All searches of the usable runs, on instances that have an optimum.
 
     ``best`` maps (paper, instance) to v*: the best objective of all methods and runs, the published optimum included.
     ``horizon`` maps a :data:`Group` to the length of its anytime curves per clock: the budget of ``task.budget`` where the
-    configuration has one, else the longest trace.
+    configuration has one, else the longest trace. ``rivalled`` holds the (paper, instance) pairs whose v* says something
+    about a method: several were tried, or the optimum is published. A method alone would have the gap 0 to itself.
     """
 
     def __init__(
-        self, entries: list[Search], best: dict[tuple[str, str], float], horizon: dict[Group, dict[str, float]]
+        self,
+        entries: list[Search],
+        best: dict[tuple[str, str], float],
+        horizon: dict[Group, dict[str, float]],
+        rivalled: Collection[tuple[str, str]],
     ) -> None:
         self.entries = entries
         self.best = best
         self.horizon = horizon
+        self.rivalled = frozenset(rivalled)
 
     @classmethod
     def of(cls, *sweeps: Sweep) -> Searches:
         """The searches of one sweep, or of several under one common v*."""
         searching = {(run.paper, run.experiment) for sweep in sweeps for run in sweep.usable if run.traces is not None}
-        runs = [run for sweep in sweeps for run in sweep.usable if (run.paper, run.experiment) in searching]
-        pairs = [(search, run.budget) for run in runs for search in _searches_of(run)]
-        entries = [search for search, _ in pairs]
+        runs = [
+            (position, run)
+            for position, sweep in enumerate(sweeps)
+            for run in sweep.usable
+            if (run.paper, run.experiment) in searching
+        ]
+        pointless = without_optimum(pd.concat([outcomes(run.results) for _, run in runs])) if runs else set()
+        entries, budgets, tried = [], [], defaultdict(set)
+        for position, run in runs:
+            for search in _searches_of(run):
+                if search.problem not in pointless:
+                    entries.append(search)
+                    budgets.append(run.budget)
+                    tried[search.problem].add((position, run.method))
         optima = _optima(run.results for sweep in sweeps for run in sweep.usable)
-        return cls(entries, _best_known(entries, optima), _horizons(entries, [budget for _, budget in pairs]))
+        rivalled = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
+        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), rivalled)
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def best_of(self, search: Search) -> float:
-        return self.best.get((search.paper, search.instance), np.nan)
+        return self.best.get(search.problem, np.nan)
+
+    @cached_property
+    def comparable(self) -> Searches:
+        """Those whose gap says something."""
+        entries = [search for search in self.entries if search.problem in self.rivalled]
+        return Searches(entries, self.best, self.horizon, self.rivalled)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """:data:`ANYTIME_METRICS` of every search at its horizon, as rows of ``RESULT_COLUMNS``."""
-        if not self.entries:
+        """:data:`ANYTIME_METRICS` of every comparable search at its horizon, as rows of ``RESULT_COLUMNS``."""
+        found = self.comparable
+        if not found.entries:
             return pd.DataFrame(columns=RESULT_COLUMNS)
-        clock = self.main_clock
-        frames = [self.metric("primal_gap"), self.metric("primal_integral")]
-        evaluations = self.metric("primal_integral", "evaluations").assign(metric="primal_integral_evaluations")
-        frames += [evaluations, self.metric("survival_rate"), self.metric("best_performing_rate", clock)]
+        frames = [found.metric("primal_gap"), found.metric("primal_integral")]
+        evaluations = found.metric("primal_integral", "evaluations").assign(metric="primal_integral_evaluations")
+        frames += [evaluations, found.metric("survival_rate"), found.metric("best_performing_rate", found.main_clock)]
         return pd.concat([frame.dropna(subset="value") for frame in frames if len(frame)], ignore_index=True)
 
     @property
@@ -151,9 +181,9 @@ def with_anytime_metrics(results: pd.DataFrame, searches: Searches) -> pd.DataFr
     """Results with the anytime metrics of the searches in place of those the runs could compute on their own."""
     if not len(searches):
         return results
-    key = ["paper", "experiment", "method", "instance", "seed"]
-    searched = pd.MultiIndex.from_frame(searches.metric("primal_bound")[key])
-    stale = results["metric"].isin(ANYTIME_METRICS) & pd.MultiIndex.from_frame(results[key]).isin(searched)
+    searching = {(search.paper, search.experiment) for search in searches.entries}
+    searched = pd.MultiIndex.from_frame(results[["paper", "experiment"]]).isin(searching)
+    stale = results["metric"].isin(ANYTIME_METRICS) & searched
     return pd.concat([results[~stale], searches.rows], ignore_index=True)
 
 
@@ -192,7 +222,7 @@ def _best_known(entries: list[Search], optima: dict[tuple[str, str], float]) -> 
         if not len(values):
             continue
         value = float(values.max() if search.trace.maximize else values.min())
-        key = search.paper, search.instance
+        key = search.problem
         better = max if search.trace.maximize else min
         best[key] = better(best[key], value) if key in best else value
     return best

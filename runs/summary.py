@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from runs.page import NONE, claim_rows, interval, quantity
+from runs.outcomes import Outcome
+from runs.page import NONE, claim_rows, interval, number, quantity
 from runs.searches import ANYTIME_METRICS
 
 if TYPE_CHECKING:
     from runs.report import ReportSummary
+    from runs.results import Run
 
 SEARCH_COLUMNS = {
     "primal_gap": "final primal gap",
     "primal_integral": "primal integral",
     "best_performing_rate": "wins",
 }
+ALONE_COLUMNS = {"primal_bound": "objective", "feasible": "solved", "proved": "proved", "seconds": "time"}
+"""Of searches without a rival: a gap to their own best would say nothing."""
 MAX_METRICS = 5
 MAX_LINES = 20
+MAX_FIGURES = 3
+MAX_INSTANCES = 30
+MAX_METHODS = 6
+OBJECTIVE_DIGITS = 8
 _STYLE = {"reproduced": "green", "contradicted": "red", "inconclusive": "yellow"}
 
 
@@ -32,23 +42,66 @@ def print_to_terminal(summary: ReportSummary) -> None:
     console = Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
         console.print(_table(f"{paper}/{experiment}", rows))
+    if len(summary.outcomes) or summary.lost_instances:
+        _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
         style = _STYLE[row["status"]]
         numbers = f"effect {row['effect']} {row['interval']}, p {row['p_value']}, n {row['n']}"
         detail = numbers if row["n"] else row["reason"]
         console.print(f"[{style}]{row['status']}[/{style}]  {escape(row['claim'].statement)} ({escape(detail)})")
-    for problem in summary.problems[:MAX_LINES]:
+    problems = [*summary.problems, *summary.lost_instances]
+    for problem in problems[:MAX_LINES]:
         console.print(f"[red]problem[/red]  {escape(problem)}")
-    if len(summary.problems) > MAX_LINES:
-        console.print(f"and {len(summary.problems) - MAX_LINES} more problems, all named in the report")
-    lost = [*summary.failed, *summary.running]
-    for run in lost[:MAX_LINES]:
-        console.print(f"[red]{run.state}[/red]  {escape(run.folder.name)}: {escape(run.cause[:300])}")
+    if len(problems) > MAX_LINES:
+        console.print(f"and {len(problems) - MAX_LINES} more problems, all named in the report")
+    lost = _by_cause([*summary.failed, *summary.running])
+    for (state, cause), names in list(lost.items())[:MAX_LINES]:
+        console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(cause[:300])}")
     if len(lost) > MAX_LINES:
-        console.print(f"and {len(lost) - MAX_LINES} more, all named in the report")
-    for figure in summary.figures:
+        console.print(f"and {len(lost) - MAX_LINES} more causes, all named in the report")
+    for figure in summary.figures[:MAX_FIGURES]:
         console.print(f"figure: {escape(_shown(figure))}", highlight=False)
+    if len(summary.figures) > MAX_FIGURES:
+        console.print(f"and {len(summary.figures) - MAX_FIGURES} more figures in the report", highlight=False)
     console.print(f"report: {escape(_shown(summary.html))}", highlight=False)
+
+
+def _by_cause(runs: list[Run]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for run in runs:
+        found[run.state, run.cause].append(run.folder.name)
+    return found
+
+
+def _print_outcomes(console: Console, summary: ReportSummary) -> None:
+    """Objective and status of every instance by method, where that is not too much for a terminal."""
+    for (paper, experiment), rows in summary.outcomes.groupby(["paper", "experiment"], sort=True):
+        methods, instances = sorted(set(rows["method"])), sorted(set(rows["instance"]))
+        if len(methods) > MAX_METHODS or len(instances) > MAX_INSTANCES:
+            continue
+        seeds = rows["seed"].nunique()
+        mean = f", mean of {seeds} seeds" if seeds > 1 else ""
+        table = Table(title=escape(f"{paper}/{experiment}: objective and status{mean}"), title_justify="left")
+        table.add_column("instance", overflow="fold")
+        for method in methods:
+            table.add_column(escape(method), justify="right")
+        for instance in instances:
+            of_instance = rows[rows["instance"] == instance]
+            cells = (_outcome(of_instance[of_instance["method"] == method]) for method in methods)
+            table.add_row(escape(instance), *(escape(cell) for cell in cells))
+        console.print(table)
+
+
+def _outcome(rows: pd.DataFrame) -> str:
+    """``32 optimal``; ``28 feasible, bound 35``; ``infeasible``; a dash where the method left no result."""
+    if rows.empty:
+        return NONE
+    status = " or ".join(sorted(set(rows["status"])))
+    if not rows["status"].isin([Outcome.OPTIMAL, Outcome.FEASIBLE]).all():
+        return status
+    bound = rows["dual_bound"].mean()
+    shown = f", bound {number(bound, OBJECTIVE_DIGITS)}" if status == Outcome.FEASIBLE and np.isfinite(bound) else ""
+    return f"{number(rows['primal_bound'].mean(), OBJECTIVE_DIGITS)} {status}{shown}"
 
 
 def _table(title: str, rows: pd.DataFrame) -> Table:
@@ -58,7 +111,7 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
     table.add_column("method", overflow="fold")
     for metric in metrics:
         base, _, dataset = metric.partition("/")
-        name = SEARCH_COLUMNS.get(base)
+        name = (SEARCH_COLUMNS | ALONE_COLUMNS).get(base)
         table.add_column(escape(f"{name} {dataset}".strip() if name else metric), justify="right")
     cells = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
     methods = sorted(set(rows["method"]))
@@ -72,6 +125,8 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
 def _chosen(metrics: set[str]) -> list[str]:
     if searches := [metric for metric in SEARCH_COLUMNS if metric in metrics]:
         return searches
+    if "proved" in metrics:
+        return [metric for metric in ALONE_COLUMNS if metric in metrics]
     whole = sorted(metric for metric in metrics if metric.rpartition("/")[0] not in metrics)
     return [metric for metric in whole if metric not in ANYTIME_METRICS][:MAX_METRICS]
 

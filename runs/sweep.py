@@ -28,6 +28,8 @@ from runs.progress import Display
 from runs.record import LAUNCH_VARIABLE, RunStatus, status
 
 GRACE_SECONDS = 60.0
+USAGE_ERRORS = ("ConfigError", "InvalidProblem", "MissingDependency")
+"""What only another command or another file can mend."""
 _PLUGINS = {
     "hydra/launcher": {
         "ray": ("ray", "cluster"),
@@ -227,25 +229,29 @@ def _die_with_parent() -> None:
 
 
 def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:
-    """Report on the folder; non-zero if any job failed, was lost or never began."""
+    """Report on the folder; 1 if a job or an instance is without a result, 2 if the command can never bring one."""
     from runs.report import build, print_summary
+    from runs.results import load
 
     if missing:
         write_json(folder / "not_begun.json", {"jobs": missing, "launcher_exit_code": code})
     else:
         (folder / "not_begun.json").unlink(missing_ok=True)
     log = folder / "launcher.log"
-    failed = False
+    failed = hopeless = incomplete = False
     if _begun(folder):
         summary = build(folder)
         print_summary(summary)
-        failed = bool(summary.failed)
+        failed, incomplete = bool(summary.failed), not summary.whole
+        hopeless = failed and all(run.failure.get("type") in USAGE_ERRORS for run in load(folder).runs)
     if missing or (code and not failed):
         print(f"the launcher ended with code {code}; its output is in {log}", file=sys.stderr)
         _show_tail(log)
     for job in missing:
         print(f"never began: {' '.join(job)}", file=sys.stderr)
-    return 1 if failed or missing or code else 0
+    if hopeless and not missing:
+        return 2
+    return 1 if incomplete or missing or code else 0
 
 
 def _show_tail(log: Path, lines: int = 12) -> None:

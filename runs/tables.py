@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from runs.outcomes import FLAGS
 from runs.published import Published
 from runs.results import dataset_of
 from runs.searches import OPTIMUM
@@ -14,7 +15,7 @@ from runs.statistics import mean_interval
 REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
 REPORT_COLUMNS += ["published", "published_source", "unit"]
 
-FRACTIONS = ("primal_gap", "survival_rate", "best_performing_rate")
+FRACTIONS = ("primal_gap", "survival_rate", "best_performing_rate", *FLAGS)
 """Metrics between 0 and 1 that papers print in percent."""
 UNITS = {"primal_integral": "s", "primal_integral_evaluations": "evaluations", "seconds": "s", "wall_seconds": "s"}
 

@@ -90,4 +90,4 @@ class ProblemTask(lightning.LightningModule):
             return self.result(index, name, problem)
         except RepriseError as error:
             self._first_error = self._first_error or error
-            return InstanceResult(index, name, {}, error=f"{type(error).__name__}: {error}")
+            return InstanceResult(index, name, {}, error=str(error))

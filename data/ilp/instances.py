@@ -46,7 +46,8 @@ class IntegerPrograms(ProblemData):
     optimum
         Known optimal values by instance name.
     neighborhood_size
-        k_0 of the LNS on this set, as it belongs to the instances more than to a method; 0 or null means 20 % of the integers.
+        k_0 of the LNS on this set, as it belongs to the instances more than to a method; 0 or null means 20 % of the
+        integers.
     """
 
     name: str  # Lightning's own attribute, here never None

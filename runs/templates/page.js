@@ -16,7 +16,7 @@
     if (v === null) return "–";
     if (typeof v !== "number") return v;
     if (Number.isInteger(v) && Math.abs(v) < 1e9) return String(v);
-    return String(Number(v.toPrecision(5)));
+    return String(Number(v.toPrecision(8)));
   };
 
   function sortableHead(table, onSort) {

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from runs.anytime import Trace
 from runs.claims import CLAIM_COLUMNS, Verdict
 from runs.report import build, main, print_summary
 from runs.results import RESULT_COLUMNS, load
@@ -123,7 +125,41 @@ def test_a_run_on_its_own_is_reported_without_touching_its_record(sweep) -> None
     summary = build(run)
     assert (run / "results.parquet").read_bytes() == before
     assert summary.html.parent == run
-    assert "primal_gap" in set(summary.table["metric"])
+    assert {"primal_bound", "feasible"} <= set(summary.table["metric"])
+    assert "primal_gap" not in set(summary.table["metric"])
+
+
+def test_the_terminal_shows_objective_and_status_of_each_instance_and_names_a_cause_once(sweep, capsys) -> None:
+    flags = {"feasible": 1.0, "proved": 0.0, "infeasible": 0.0, "unbounded": 0.0}
+    for method, value in (("bnb", 1234567.0), ("random", 30.0)):
+        found = {
+            "files/a": flags | {"primal_bound": value, "dual_bound": 1.5},
+            "files/b": flags | {"feasible": 0.0, "proved": 1.0, "infeasible": 1.0},
+        }
+        traces = {"files/a": Trace(seconds=[1.0], evaluations=[1], objective=[value], bound=[np.nan])}
+        folder = sweep.run(method, 0, dataset="files", metrics=found, traces=traces)
+        (folder / "metrics.json").write_text(
+            json.dumps({"metrics": {}, "instance_errors": {"files/c": "c.mps is torn"}})
+        )
+    summary = build(sweep.folder)
+    print_summary(summary)
+    printed = capsys.readouterr().out
+    assert "1234567 feasible, bound 1.5" in printed
+    assert "30 feasible, bound 1.5" in printed
+    assert printed.count("infeasible") == 2
+    assert printed.count("no result for files/c: c.mps is torn") == 1
+    page = summary.html.read_text()
+    assert '"no result"' in page
+    assert '"infeasible"' in page
+
+
+def test_the_figures_of_many_runs_stay_in_their_folders(sweep) -> None:
+    png = Image.new("RGB", (2, 2))
+    for seed in range(8):
+        path = sweep.run("a", seed, metrics={"x/1": {"cost": 1.0 + seed}}) / "figures" / "own.png"
+        path.parent.mkdir()
+        png.save(path)
+        assert ("own: a, seed 0" in build(sweep.folder).html.read_text()) == (seed < 6)
 
 
 def test_lost_runs_are_named_with_their_cause_and_the_rest_is_reported(sweep, capsys) -> None:
@@ -212,7 +248,8 @@ def test_what_the_launcher_left_about_the_sweep_is_shown(sweep) -> None:
     )
     (sweep.folder / "not_begun.json").write_text(json.dumps({"jobs": [["solver=b"]]}))
     summary = build(sweep.folder)
-    assert summary.problems == ["a-seed0-ca_small: no result for x/2: InvalidProblem: <row 3>"]
+    assert summary.lost_instances == ["no result for x/2: InvalidProblem: <row 3>"]
+    assert not summary.whole
     page = summary.html.read_text()
     for text in (
         "no result for x/2: InvalidProblem: &lt;row 3&gt;",

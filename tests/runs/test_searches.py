@@ -87,11 +87,12 @@ def test_metrics_can_be_read_at_any_time_of_either_clock(sweep) -> None:
 
 def test_what_a_run_computed_alone_gives_way_to_the_recomputed_metrics_of_searches_only(sweep) -> None:
     sweep.run("a", 0, metrics={"x/1": {"primal_gap": 0.7, "seconds": 3.0}}, traces={"x/1": trace_of((1.0, 1, 10.0))})
+    sweep.run("b", 0, metrics={"x/1": {"primal_gap": 0.7}}, traces={"x/1": trace_of((1.0, 1, 20.0))})
     sweep.run("other", 0, experiment="plain", metrics={"y/1": {"primal_gap": 0.3}})
     found = load(sweep.folder)
     results = with_anytime_metrics(found.results, Searches.of(found))
     gaps = values(results, "primal_gap")
-    assert gaps == {("a", "x/1", 0): 0.0, ("other", "x/1".replace("x", "y"), 0): 0.3}
+    assert gaps == {("a", "x/1", 0): 0.0, ("b", "x/1", 0): 0.5, ("other", "x/1".replace("x", "y"), 0): 0.3}
     assert values(results, "seconds") == {("a", "x/1", 0): 3.0}
 
 
@@ -101,3 +102,24 @@ def test_a_sweep_without_traces_has_no_searches_and_keeps_its_results(sweep) -> 
     searches = Searches.of(found)
     assert len(searches) == 0
     assert np.array_equal(with_anytime_metrics(found.results, searches)["value"], [0.5])
+
+
+def test_a_method_alone_has_no_gap_to_itself_unless_an_optimum_is_published(sweep) -> None:
+    known = {"x/1": {"feasible": 1.0}, "x/2": {"feasible": 1.0, "optimum": 8.0}}
+    for seed, value in ((0, 10.0), (1, 16.0)):
+        sweep.run("a", seed, metrics=known, traces={name: trace_of((1.0, 1, value)) for name in known})
+    gaps = values(Searches.of(load(sweep.folder)).rows, "primal_gap")
+    assert gaps == {("a", "x/2", 0): pytest.approx(0.2), ("a", "x/2", 1): 0.5}
+    both = Searches.of(load(sweep.folder), load(sweep.folder))
+    assert len(both.comparable) == 8
+
+
+def test_an_infeasible_or_unbounded_instance_counts_in_no_gap(sweep) -> None:
+    flags = {"feasible": 0.0, "proved": 1.0, "infeasible": 1.0, "unbounded": 0.0}
+    solved = {"feasible": 1.0, "proved": 1.0, "infeasible": 0.0, "unbounded": 0.0}
+    unbounded = solved | {"unbounded": 1.0}
+    for method, value in (("a", 10.0), ("b", 20.0)):
+        traces = {name: trace_of((1.0, 1, value)) for name in ("x/1", "x/3")} | {"x/2": trace_of((1.0, 0, np.nan))}
+        sweep.run(method, 0, metrics={"x/1": solved, "x/2": flags, "x/3": unbounded}, traces=traces)
+    searches = Searches.of(load(sweep.folder))
+    assert values(searches.rows, "primal_gap") == {("a", "x/1", 0): 0.0, ("b", "x/1", 0): 0.5}
