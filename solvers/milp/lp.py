@@ -113,13 +113,24 @@ class PersistentLP:
         self.m += 1
         return self.m - 1
 
+    def add_rows(self, A: sp.csr_matrix, lo: np.ndarray, hi: np.ndarray) -> None:
+        """Append the rows of ``A`` (r, n), sides (r,)."""
+        starts, index = A.indptr[:-1].astype(np.int32), A.indices.astype(np.int32)
+        sides = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
+        self._check(self._highs.addRows(A.shape[0], *sides, A.nnz, starts, index, A.data), f"{A.shape[0]} new rows")
+        self.m += A.shape[0]
+
+    def delete_row(self, index: int) -> None:
+        """Remove a row; the ones behind it move up."""
+        row = self._row(index)
+        self._check(self._highs.deleteRows(1, np.array([row], np.int32)), f"row {row}")
+        self.m -= 1
+
     def set_row(self, index: int, coefficients: np.ndarray | sp.sparray | sp.spmatrix, lo: float, hi: float) -> None:
         """Replace a row's coefficients and sides, keeping the basis; the last row is the fast one (see Notes)."""
         row = self._row(index)
         if row == self.m - 1:
-            status = self._highs.deleteRows(1, np.array([row], np.int32))
-            self._check(status, f"row {index}")
-            self.m -= 1
+            self.delete_row(row)
             self.add_row(coefficients, lo, hi)
             return
         new_index, new_values = _entries(coefficients, self.n)

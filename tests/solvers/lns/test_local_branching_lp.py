@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from data.ilp.generators.ca import CombinatorialAuction
 from data.ilp.generators.mis import MaximumIndependentSet
+from data.ilp.generators.mvc import MinimumVertexCover
 from data.ilp.problem import ILP
 from runs.errors import ConfigError
 from solvers.base import Budget
@@ -15,6 +18,13 @@ from solvers.lns.distance import distance_row, measured, with_row
 from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.start import Greedy
 from solvers.lns.state import SearchState
+from solvers.milp.highs import Highs
+
+FORMS = [
+    {"rows": rows, "distance_row": distance_row}
+    for rows in ("all", "generated")
+    for distance_row in ("explicit", "multiplier")
+]
 
 
 def state_of(problem, incumbent, **more):
@@ -123,7 +133,146 @@ def test_without_crossover_the_solution_is_inside_the_optimal_face():
     assert halves[False] < 0.5 < halves[True]  # vertices of these LPs are nearly half-integral
 
 
-@pytest.mark.parametrize("setting", [{"algorithm": "magic"}, {"seconds": 0}])
+def feasible_integer_program(rng):
+    """Rows of every kind through a random integer point, variables binary, general and continuous."""
+    n, m = int(rng.integers(2, 9)), int(rng.integers(0, 12))
+    A = rng.integers(-3, 4, (m, n)).astype(float)
+    ub = rng.choice([1.0, 1.0, 4.0], n)
+    x = np.floor(rng.random(n) * (ub + 1))
+    low, high = rng.integers(0, 4, m), rng.integers(0, 4, m)
+    kind = rng.integers(0, 3, m)
+    row_lo = np.where(kind == 0, -np.inf, A @ x - low)
+    row_hi = np.where(kind == 1, np.inf, A @ x + high)
+    problem = ILP.build(rng.integers(-5, 6, n), A, row_lo, row_hi, 0, ub, rng.random(n) < 0.8, offset=1.5)
+    return problem, x
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(FORMS), st.sampled_from(["binary", "bounds"]))
+def test_generated_rows_and_the_multiplier_find_the_optimum_of_the_lp_with_the_row(seed, form, distance):
+    rng = np.random.default_rng(seed)
+    problem, x = feasible_integer_program(rng)
+    if not (problem.binary if distance == "binary" else problem.integer).any():
+        return
+    lp = LocalBranchingLP(distance=distance, **form)
+    lp.prepare(problem)
+    for k in (1, 2, 2, 4):
+        coefficients, constant = distance_row(problem, x, measured(problem, distance))
+        reference = optimum(with_row(problem, coefficients, -np.inf, k - constant))
+        relaxation = lp.relax(state_of(problem, x), k)
+        assert relaxation.objective == pytest.approx(reference, abs=1e-6)
+        assert coefficients @ relaxation.x + constant <= k + 1e-6
+        assert (relaxation.x >= problem.lb - 1e-6).all() and (relaxation.x <= problem.ub + 1e-6).all()
+        activity = problem.A @ relaxation.x
+        assert (activity >= problem.row_lo - 1e-5).all() and (activity <= problem.row_hi + 1e-5).all()
+        if rng.random() < 0.5:
+            nearest = Highs().solve(problem, budget=Budget(seconds=9), rng=np.random.default_rng(0))
+            x = nearest.assignment if nearest.assignment is not None else x
+
+
+def optimum(problem):
+    """The LP relaxation's, by scipy."""
+    sides = [
+        (sign * problem.A[finite], sign * side[finite])
+        for sign, side in ((1, problem.row_hi), (-1, problem.row_lo))
+        for finite in [np.flatnonzero(np.isfinite(side))]
+    ]
+    result = linprog(
+        problem.c, A_ub=sp.vstack([part for part, _ in sides]), b_ub=np.concatenate([side for _, side in sides]),
+        bounds=np.stack([problem.lb, problem.ub], axis=1),
+    )  # fmt: skip
+    assert result.status == 0
+    return result.fun + problem.offset
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_agree_while_a_vertex_cover_search_moves(form):
+    problem = MinimumVertexCover(120, 15)(np.random.default_rng(0), "mvc")
+    plain, other = LocalBranchingLP(rows="all"), LocalBranchingLP(**form)
+    plain.prepare(problem)
+    other.prepare(problem)
+    x = np.ones(problem.n)
+    for k in (12, 13, 13, 60):
+        state = state_of(problem, x)
+        expected, found = plain.relax(state, k), other.relax(state, k)
+        assert found.objective == pytest.approx(expected.objective, rel=1e-9)
+        assert np.abs(found.x - x).sum() <= k + 1e-6
+        cheapest = np.argsort(problem.c)  # drop what may go
+        for j in cheapest[::-1][: k // 2]:
+            x = np.where(np.arange(problem.n) == j, 0.0, x)
+            if not problem.is_feasible(x):
+                x = np.where(np.arange(problem.n) == j, 1.0, x)
+
+
+def test_generated_rows_are_few_and_auto_generates_where_rows_are_many():
+    problem = MinimumVertexCover(120, 15)(np.random.default_rng(0), "mvc")
+    x = Greedy().solve(problem, budget=Budget(seconds=9), rng=np.random.default_rng(0)).assignment
+    sizes = {}
+    for rows in ("all", "generated", "auto"):
+        lp = LocalBranchingLP(rows=rows)
+        lp.prepare(problem)
+        lp.relax(state_of(problem, x), 12)
+        sizes[rows] = len(lp._ball.rows)
+    assert sizes["all"] == problem.m > 10 * problem.n
+    assert sizes["auto"] == sizes["generated"] < problem.m / 3
+    auction = CombinatorialAuction(30, 60)(np.random.default_rng(0), "ca").to_min()
+    lp = LocalBranchingLP()
+    lp.prepare(auction)
+    lp.relax(state_of(auction, np.zeros(auction.n)), 5)
+    assert len(lp._ball.rows) == auction.m
+
+
+def test_the_multiplier_stops_at_distance_k_between_two_vertices():
+    # two items that only go together (x = y): the LP jumps from distance 0 to 2, k = 1 lies half way
+    problem = ILP.build([-1.0, -2.0], [[1.0, -1.0]], row_lo=0, row_hi=0, lb=0, ub=1, integer=True)
+    lp = LocalBranchingLP(distance_row="multiplier")
+    lp.prepare(problem)
+    np.testing.assert_allclose(lp.relax(state_of(problem, np.zeros(2)), 1).x, [0.5, 0.5], atol=1e-9)
+    assert float(lp.memory()["price"]) == pytest.approx(1.5)  # 3 gained for a distance of 2
+
+
+@pytest.mark.parametrize("rows", ["all", "generated"])
+@pytest.mark.parametrize("form", ["explicit", "multiplier"])
+def test_an_unbounded_relaxation_has_no_xbar_and_one_bounded_by_a_slack_row_has(rows, form):
+    for row_hi, bounded in ((7.0, True), (np.inf, False)):
+        problem = ILP.build(
+            [-1.0, -1.0], [[0.0, 1.0]], row_lo=-9, row_hi=row_hi, lb=0, ub=[1, np.inf], integer=[True, False]
+        )
+        lp = LocalBranchingLP(rows=rows, distance_row=form)
+        lp.prepare(problem)
+        relaxation = lp.relax(state_of(problem, np.zeros(2)), 1)
+        assert (relaxation is not None) == bounded
+        if bounded:
+            np.testing.assert_allclose(relaxation.x, [1, 7])
+
+
+def test_the_multiplier_needs_bounds_on_what_it_counts():
+    problem = ILP.build([1.0], sp.csr_matrix([[1.0]]), row_lo=2, lb=0, integer=True)
+    with pytest.raises(ConfigError, match="finite bounds"):
+        LocalBranchingLP(distance="bounds", distance_row="multiplier").prepare(problem)
+
+
+def test_out_of_time_is_no_xbar_and_leaves_no_trace():
+    problem = MinimumVertexCover(120, 15)(np.random.default_rng(0), "mvc")
+    for form in FORMS:
+        lp = LocalBranchingLP(**form)
+        lp.prepare(problem)
+        state = state_of(problem, np.ones(problem.n), remaining_seconds=0.0)
+        assert lp.relax(state, 12) is None
+        assert lp.memory() == {}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"algorithm": "magic"},
+        {"seconds": 0},
+        {"rows": "some"},
+        {"distance_row": "none"},
+        {"distance_row": "multiplier", "crossover": False},
+        {"distance_row": "multiplier", "algorithm": "pdlp"},
+    ],
+)
 def test_lp_settings_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match="lp"):
         LocalBranchingLP(**setting)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data.ilp.generators.mis import MaximumIndependentSet
+from data.ilp.generators.mk import MultidimensionalKnapsack
 from runs import interrupt
 from runs.checkpoint import FileCheckpoint
 from runs.errors import InvalidProblem
@@ -14,6 +15,7 @@ from solvers.base import Status
 from solvers.lns import local_branching_lp
 from solvers.lns.destroy.lb_relax import LBRelax
 from solvers.lns.destroy.random import Random
+from solvers.lns.local_branching_lp import LocalBranchingLP
 from tests.solvers.lns.searches import search
 
 ITERATIONS = 7
@@ -70,16 +72,32 @@ def test_interrupted_in_any_iteration_and_resumed_is_the_same_search(heuristic, 
         assert_same(resumed, undisturbed)
 
 
-def test_every_saved_state_leads_to_the_same_end_on_a_larger_lp(tmp_path):
-    """Warm-started LPs: 300 variables, incumbent moving, several vertices."""
+FORMS = [(rows, distance_row) for rows in ("all", "generated") for distance_row in ("explicit", "multiplier")]
+
+
+@pytest.mark.parametrize("far", [local_branching_lp.FAR, 3])
+@pytest.mark.parametrize(("rows", "distance_row"), FORMS)
+def test_every_saved_state_leads_to_the_same_end_on_a_larger_lp(rows, distance_row, far, tmp_path, monkeypatch):
+    """300 variables, incumbent moving, several vertices; warm-started LPs, and cold ones after long moves."""
+    monkeypatch.setattr(local_branching_lp, "FAR", far)
     problem = MaximumIndependentSet(300)(np.random.default_rng(0), "mis")
+    assert_every_state_resumes(lambda: LocalBranchingLP(rows=rows, distance_row=distance_row), problem, 40, tmp_path)
+
+
+@pytest.mark.parametrize(("rows", "distance_row"), FORMS)
+def test_every_saved_state_leads_to_the_same_end_where_coefficients_need_scaling(rows, distance_row, tmp_path):
+    problem = MultidimensionalKnapsack(40, 5)(np.random.default_rng(0), "mk")
+    assert_every_state_resumes(lambda: LocalBranchingLP(rows=rows, distance_row=distance_row), problem, 8, tmp_path)
+
+
+def assert_every_state_resumes(lp, problem, size, tmp_path):
     checkpoint = Frequent(tmp_path / "state.npz")
-    undisturbed = search(LBRelax(), problem, 12, size=40, checkpoint=checkpoint)
+    undisturbed = search(LBRelax(lp=lp()), problem, 12, size=size, checkpoint=checkpoint)
     assert len(checkpoint.states) == 12
     for state in checkpoint.states:
-        FileCheckpoint(tmp_path / "again.npz").save(state)
-        resumed = search(LBRelax(), problem, 12, seed=5, size=40, checkpoint=FileCheckpoint(tmp_path / "again.npz"))
-        assert_same(resumed, undisturbed)
+        again = FileCheckpoint(tmp_path / "again.npz")
+        again.save(state)
+        assert_same(search(LBRelax(lp=lp()), problem, 12, seed=5, size=size, checkpoint=again), undisturbed)
 
 
 def test_seconds_spent_before_the_interruption_count(auction, tmp_path):
@@ -103,8 +121,3 @@ def test_a_truncated_checkpoint_starts_afresh(auction, tmp_path):
     (tmp_path / "state.npz").write_bytes(content[: len(content) // 2])
     resumed = search(Random(), auction, 3, size=12, checkpoint=FileCheckpoint(tmp_path / "state.npz"))
     assert_same(resumed, search(Random(), auction, 3, size=12))
-
-
-def test_long_moves_and_cold_restarts_resume_to_the_bit_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(local_branching_lp, "FAR", 3)
-    test_every_saved_state_leads_to_the_same_end_on_a_larger_lp(tmp_path)
