@@ -128,7 +128,7 @@ def _state(problem: ILP, incumbent: np.ndarray) -> SearchState:
 
 def _improved(problem: ILP, incumbent: np.ndarray, k: int) -> np.ndarray:
     """A later incumbent of the same search."""
-    engine = LargeNeighborhoodSearch(LBRelax(), Highs(), size=NeighborhoodSize(initial=k))
+    engine = LargeNeighborhoodSearch(LBRelax(), Highs(), size=NeighborhoodSize(initial=k), repair_seconds=2)
     budget, rng = Budget(evaluations=MOVES), np.random.default_rng(0)
     later = engine.solve(problem, budget=budget, initial=incumbent, rng=rng).assignment
     return incumbent if later is None else later

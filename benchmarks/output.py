@@ -42,10 +42,11 @@ def describe(facts: dict[str, Any]) -> str:
     """:func:`circumstances` in two lines."""
     machine = facts["hardware"]
     versions = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    commit, plus, changes = facts["revision"].partition("+")
     return (
         f"{facts['date']}  {machine['processor']}, {machine['cores_available']} cores, {machine['memory_gib']} GiB, "
         f"load {facts['load']}; size {facts['size']}, {facts['repeats']} rounds\n"
-        f"Python {facts['python']}, {versions}; revision {facts['revision'][:12]}"
+        f"Python {facts['python']}, {versions}; revision {commit[:12]}{plus}{changes}"
     )
 
 
