@@ -22,7 +22,7 @@ from typing import Any
 
 from runs.files import read_json
 from runs.interrupt import Interrupted
-from runs.record import record_failure
+from runs.record import finished_whole, record_failure
 
 REQUEUE_PATIENCE_SECONDS = 15.0
 """After a warning of preemption the run may take so long to save, before it is killed and goes on from its last save."""
@@ -46,7 +46,8 @@ class Isolated:
 
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
-        if not cfg.force and (metrics := read_json(folder / "metrics.json")) is not None:
+        metrics = read_json(folder / "metrics.json")
+        if not cfg.force and metrics is not None and finished_whole(folder):
             return metrics.get("score")
         _load_libraries(cfg)
         asked, code = _run(self.job, cfg)

@@ -52,6 +52,12 @@ def status(folder: Path | str) -> RunStatus:
     return RunStatus.FAILED if read_json(folder / "failure.json") is not None else RunStatus.KILLED
 
 
+def finished_whole(folder: Path) -> bool:
+    """True if the run is finished and no instance is without a result; else a new start works on what is missing."""
+    found = read_json(folder / "metrics.json")
+    return found is not None and not found.get("instance_errors")
+
+
 def _is_owned(folder: Path) -> bool:
     """True if a living process holds the folder's lock; a folder that cannot be probed counts as not owned."""
     path = folder / "owner.lock"
@@ -190,9 +196,10 @@ class RunRecord:
     def _take_up(self) -> None:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
-        finished = read_json(self.folder / "metrics.json") is not None
+        finished = finished_whole(self.folder)
         self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
         if not self._settled:
+            (self.folder / "metrics.json").unlink(missing_ok=True)
             self._open()
 
     def _open(self) -> None:

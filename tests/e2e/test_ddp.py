@@ -1,0 +1,42 @@
+"""Instances spread over two processes give the numbers of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.e2e.conftest import Launcher
+
+pytest.importorskip("highspy")
+SEARCH = [
+    "experiment=lb_relax/one",
+    "solver=lns/lb_relax_s",
+    "data.generator.items=40",
+    "data.generator.bids=80",
+    "data.neighborhood_size=10",
+    "task.budget.seconds=null",
+    "task.budget.evaluations=10",
+]
+CLOCKS = ("seconds", "evaluations_per_second")
+
+
+def table(launch: Launcher) -> pd.DataFrame:
+    (path,) = launch.outputs.rglob("results.parquet")
+    frame = pd.read_parquet(path)
+    return frame[~frame["metric"].isin(CLOCKS)].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_two_processes_and_one_give_the_same_results_for_odd_numbers_of_instances(tmp_path: Path, count: int) -> None:
+    one, two = Launcher(tmp_path / "one"), Launcher(tmp_path / "two")
+    for launch, hardware in ((one, "cpu"), (two, "ddp_cpu")):
+        run = launch(*SEARCH, f"data.count={count}", f"hardware={hardware}")
+        assert run.returncode == 0, run.stdout + run.stderr
+    assert table(one)["instance"].nunique() == count
+    pd.testing.assert_frame_equal(table(one), table(two))
+    ((_, alone),), ((_, spread),) = one.metrics().items(), two.metrics().items()
+    for clock in CLOCKS:
+        alone.pop(clock), spread.pop(clock)
+    assert spread == pytest.approx(alone, rel=1e-6)
