@@ -44,6 +44,8 @@ class Relaxation:
         (n,) xbar.
     objective
         Its value, a lower bound on every assignment within distance ``k`` of ``incumbent``.
+    reduced_costs
+        (n,) of the vertex, the distance priced in.
     incumbent
         (n,) the centre of the ball.
     k
@@ -52,6 +54,7 @@ class Relaxation:
 
     x: np.ndarray
     objective: float
+    reduced_costs: np.ndarray
     incumbent: np.ndarray
     k: int
 
@@ -142,16 +145,18 @@ class LocalBranchingLP:
         if self._last is None:
             return {}
         last = self._last
-        arrays = {"x": last.x, "value": np.array(last.objective), "centre": last.incumbent, "radius": np.array(last.k)}
+        arrays = {"x": last.x, "value": np.array(last.objective), "reduced_costs": last.reduced_costs}
+        arrays |= {"centre": last.incumbent, "radius": np.array(last.k), "price": np.array(self._price)}
         if self._basis is not None:
             arrays["basis_columns"], arrays["basis_rows"] = self._basis.columns, self._basis.rows
             arrays["basis_distance"] = np.array(self._basis.distance)
-        return arrays | {"price": np.array(self._price)}
+        return arrays
 
     def restore(self, memory: State) -> None:
         """Take up :meth:`memory`."""
         if memory:
-            self._last = Relaxation(memory["x"], float(memory["value"]), memory["centre"], int(memory["radius"]))
+            value, radius = float(memory["value"]), int(memory["radius"])
+            self._last = Relaxation(memory["x"], value, memory["reduced_costs"], memory["centre"], radius)
             self._price = float(memory["price"])
             if "basis_columns" in memory:
                 distance = int(memory["basis_distance"])
@@ -163,11 +168,12 @@ class LocalBranchingLP:
         if self._last is not None and not moved and self._last.k <= k <= self._reach(self._last.k):
             return self._last
         seconds = min(self.seconds, state.remaining_seconds)
-        x = self._solve(state, k, self._algorithm(moved), seconds)
-        if x is None:
+        result = self._solve(state, k, self._algorithm(moved), seconds)
+        x, reduced = result.x, result.reduced_costs
+        if x is None or reduced is None:
             self._last, self._basis, self._price = None, None, 0.0  # what memory() says of it
             return None
-        self._last = Relaxation(x, state.problem.objective(x), state.incumbent, k)
+        self._last = Relaxation(x, state.problem.objective(x), reduced, state.incumbent, k)
         return self._last
 
     def _moved(self, state: SearchState) -> int:
@@ -188,7 +194,7 @@ class LocalBranchingLP:
     def _reach(self, k: int) -> float:
         return np.nextafter(REUSE_GROWTH * k, 0) if self.reuse else k
 
-    def _solve(self, state: SearchState, k: int, algorithm: str, seconds: float) -> np.ndarray | None:
+    def _solve(self, state: SearchState, k: int, algorithm: str, seconds: float) -> BallResult:
         ball = self._centred(state)
 
         def solve(algorithm: str, seconds: float) -> BallResult:
@@ -198,7 +204,7 @@ class LocalBranchingLP:
         result = solve_by_generation(ball, solve, algorithm, seconds) if generated else solve(algorithm, seconds)
         self._basis = ball.basis
         self._price = ball.price
-        return result.x
+        return result
 
     def _generates(self, problem: ILP) -> bool:
         return self.rows == "generated" or (self.rows == "auto" and problem.m > MANY_ROWS * problem.n)

@@ -34,10 +34,19 @@ class Basis:
 
 @dataclass(frozen=True)
 class BallResult:
-    """What one solve found: ``x`` (n,) is optimal over the rows of the model and the ball if the status is ``optimal``."""
+    """What one solve found; arrays are None unless the status is ``optimal``.
+
+    Parameters
+    ----------
+    x
+        (n,) optimal over the rows of the model and the ball.
+    reduced_costs
+        (n,) with the duals of the rows and the price of the distance taken off.
+    """
 
     status: Status
     x: np.ndarray | None = None
+    reduced_costs: np.ndarray | None = None
 
 
 class Ball(ABC):

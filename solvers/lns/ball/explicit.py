@@ -32,7 +32,7 @@ class ExplicitBall(Ball):
             self.give_basis(self._lp)
         result = self._lp.solve(algorithm, crossover, seconds)
         self.take_basis(self._lp)
-        return BallResult(result.status, result.x)
+        return BallResult(result.status, result.x, result.reduced_costs)
 
     def extend(self, rows: np.ndarray) -> None:
         self.rows = np.concatenate([self.rows, rows])

@@ -51,6 +51,7 @@ class MultiplierBall(Ball):
     def __init__(self, problem: ILP, rows: np.ndarray) -> None:
         super().__init__(problem, rows)
         self._lp: PersistentLP | None = None
+        self._reduced_costs: np.ndarray | None = None
         self._solved_at: float | None = None  # the price of the last solve of this search
 
     def center(self, coefficients: np.ndarray, constant: float, incumbent: np.ndarray) -> None:
@@ -68,10 +69,10 @@ class MultiplierBall(Ball):
         if algorithm.endswith("simplex"):
             self.give_basis(self._lp)
         self._algorithm, self._deadline = algorithm, time.monotonic() + seconds
-        self._status, self._solved_at = Status.OPTIMAL, None
+        self._status, self._reduced_costs, self._solved_at = Status.OPTIMAL, None, None
         x = self._search(k)
         self.take_basis(self._lp)
-        return BallResult(self._status, x)
+        return BallResult(self._status, x, self._reduced_costs)
 
     def _search(self, k: int) -> np.ndarray | None:
         bracket = self._bracket(k)
@@ -116,6 +117,7 @@ class MultiplierBall(Ball):
         self._lp.set_costs(self.problem.c + price * self._coefficients)
         result = self._lp.solve(algorithm, seconds=max(0.0, self._deadline - time.monotonic()))
         self.price, self._solved_at, self._status = price, price, result.status
+        self._reduced_costs = result.reduced_costs
         if result.x is None:
             return None
         return Point(result.x, float(self.problem.c @ result.x), float(self._coefficients @ result.x + self._constant))

@@ -15,12 +15,17 @@ def uniform(candidates: np.ndarray, k: int, rng: np.random.Generator) -> np.ndar
     return rng.choice(candidates, size=k, replace=False, shuffle=False)
 
 
-def largest(values: np.ndarray, k: int, rng: np.random.Generator | None) -> np.ndarray:
-    """Positions of the ``k`` largest ``values`` (n,); ties are broken at random, or by position without ``rng``."""
-    rounded = -np.round(values, TIE)
-    if rng is None:
-        return np.argsort(rounded, kind="stable")[:k]
-    return np.lexsort((rng.random(len(values)), rounded))[:k]
+def largest(values: np.ndarray, k: int, rng: np.random.Generator | None, least: np.ndarray | None = None) -> np.ndarray:
+    """Positions of the ``k`` largest ``values`` (n,), ties by the smaller ``least`` (n,) where it is given.
+
+    Ties that remain are broken at random, or by position without ``rng``.
+    """
+    keys = [-np.round(values, TIE)]
+    if least is not None:
+        keys.insert(0, np.round(least, TIE))
+    if rng is not None:
+        keys.insert(0, rng.random(len(values)))
+    return np.lexsort(keys)[:k]
 
 
 def preferred(chosen: np.ndarray, candidates: np.ndarray, k: int, fill: bool, rng: np.random.Generator) -> np.ndarray:

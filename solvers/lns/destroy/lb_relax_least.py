@@ -11,5 +11,5 @@ from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxat
 class LBRelaxLeast(LocalBranchingRelaxation):
     """Free the ``k`` smallest Delta, ties at random (section 3): must do worse than random."""
 
-    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         return largest(-delta, k, rng)

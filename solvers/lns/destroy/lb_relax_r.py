@@ -24,5 +24,5 @@ class LBRelaxR(LocalBranchingRelaxation):
         super().__init__(lp)
         self.fill = fill
 
-    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         return preferred(np.flatnonzero(delta > DIFFERENT), np.arange(len(delta)), k, self.fill, rng)

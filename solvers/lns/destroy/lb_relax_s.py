@@ -28,6 +28,6 @@ class LBRelaxS(LocalBranchingRelaxation):
         super().__init__(lp)
         self.eps = eps
 
-    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         probability = (1 - 2 * self.eps) * np.minimum(delta, 1.0) + self.eps
         return np.flatnonzero(rng.random(len(delta)) < probability)

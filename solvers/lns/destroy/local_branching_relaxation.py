@@ -32,8 +32,8 @@ class LocalBranchingRelaxation(Destroy):
         self.lp = lp or LocalBranchingLP()
 
     @abstractmethod
-    def draw(self, delta: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """Positions to free, given ``delta`` (|I|,) of the candidates."""
+    def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+        """Positions to free, given ``delta`` (|I|,) and absolute reduced costs (|I|,) of the candidates."""
 
     def prepare(self, problem: ILP, scorer: object = None) -> None:
         self.lp.prepare(problem)
@@ -51,7 +51,8 @@ class LocalBranchingRelaxation(Destroy):
         values = relaxation.x[state.candidates]
         delta = np.abs(values - state.incumbent[state.candidates])
         share = float(np.mean(np.abs(values - np.rint(values)) <= 1e-6))
-        selection = Selection.of(state, state.candidates[self.draw(delta, k, rng)], share)
+        reduced = np.abs(relaxation.reduced_costs[state.candidates])
+        selection = Selection.of(state, state.candidates[self.draw(delta, reduced, k, rng)], share)
         if not state.at_cap and self._excluded(relaxation, state, selection):
             return replace(selection, repair=False)
         return selection

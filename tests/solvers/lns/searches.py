@@ -46,7 +46,7 @@ HEURISTICS: dict[str, Callable[[], Destroy]] = {
     "rins": RINS,
     "lb_relax": LBRelax,
     "lb_relax_reuse": lambda: LBRelax(lp=LocalBranchingLP(reuse=True)),
-    "lb_relax_generated_rows": lambda: LBRelax(lp=LocalBranchingLP(rows="generated")),
+    "lb_relax_generated_rows": lambda: LBRelax("reduced_cost", lp=LocalBranchingLP(rows="generated")),
     "lb_relax_multiplier": lambda: LBRelax(lp=LocalBranchingLP(distance_row="multiplier")),
     "lb_relax_both": lambda: LBRelax(lp=LocalBranchingLP(rows="generated", distance_row="multiplier")),
     "lb_relax_r": LBRelaxR,

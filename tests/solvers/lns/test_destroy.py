@@ -26,6 +26,7 @@ from solvers.lns.destroy.random import Random
 from solvers.lns.destroy.rens import RENS
 from solvers.lns.destroy.rins import RINS
 from solvers.lns.destroy.scored import Scored, tempered
+from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.state import SearchState
 from solvers.milp.highs import Highs
 from tests.solvers.lns.searches import CostScorer
@@ -118,6 +119,16 @@ def test_lb_relax_breaks_ties_at_random_or_by_order():
     assert drawn == {(0, 1, 2), (0, 2, 3), (0, 2, 4), (1, 2, 3), (1, 2, 4), (2, 3, 4)}
 
 
+def test_ties_by_reduced_cost_take_what_the_lp_would_move_most_cheaply():
+    # the LP takes items 0 and 1; the next most valuable are 2 and 3
+    for form in ("explicit", "multiplier"):
+        for seed in range(5):
+            destroy = ready(LBRelax(ties="reduced_cost", lp=LocalBranchingLP(distance_row=form)), KNAPSACK)
+            state = state_of(KNAPSACK, ZERO)
+            np.testing.assert_array_equal(free(destroy.select(state, 3, rng(seed))), [0, 1, 2])
+            np.testing.assert_array_equal(free(destroy.select(state, 4, rng(seed))), [0, 1, 2, 3])
+
+
 def test_lb_relax_r_takes_all_that_move_and_fills_only_if_asked():
     state = state_of(KNAPSACK, ZERO)
     np.testing.assert_array_equal(free(ready(LBRelaxR(fill=False), KNAPSACK).select(state, 2, rng())), [0, 1])
@@ -132,7 +143,7 @@ def test_lb_relax_s_frees_with_the_probability_of_its_formula():
     counts = np.zeros(4)
     generator = rng()
     for _ in range(4000):
-        counts[destroy.draw(delta, 1, generator)] += 1
+        counts[destroy.draw(delta, np.zeros(4), 1, generator)] += 1
     np.testing.assert_allclose(counts / 4000, [0.1, 0.5, 0.9, 0.9], atol=0.04)  # 5 standard deviations
 
 
