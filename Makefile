@@ -46,7 +46,7 @@ claims: $(READY) ## every paper's small sweeps (resumable), then the ledger of c
 	"$(BIN)/python" -m runs.claims --run
 
 cluster-test: $(READY) ## every launcher for real: joblib, submitit, ray, and SLURM where it can be started
-	REPRISE_SLURM_START="$(abspath $(wildcard ../shared/tools/start_slurm.sh))" "$(BIN)/python" -m pytest -m cluster -v -rs --durations=0 tests/e2e/test_cluster.py
+	REPRISE_SLURM_START="$(abspath $(wildcard ../shared/tools/start_slurm.sh))" "$(BIN)/python" -m pytest -m cluster -vv -rs --durations=0 tests/e2e/test_cluster.py
 
 clean: ## remove the environment and every result
 	rm -rf .venv outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
