@@ -11,7 +11,7 @@ from data.ilp.problem import ILP
 from runs.anytime import primal_gap
 from runs.checkpoint import FileCheckpoint
 from runs.instances import InstanceResult
-from runs.interrupt import Interrupted, requested
+from runs.interrupt import Interrupted, check
 from solvers.base import Budget, Solution, Solver, Status
 from tasks.problems import ProblemTask
 
@@ -58,7 +58,8 @@ class IntegerProgramming(ProblemTask):
             rng=np.random.default_rng([self.seed, index]),
             checkpoint=FileCheckpoint(self.state_path(name), every=self.checkpoint_seconds),
         )
-        if solution.status == Status.INTERRUPTED or requested():
+        check()
+        if solution.status == Status.INTERRUPTED:
             raise Interrupted
         return InstanceResult(
             index=index,

@@ -87,8 +87,8 @@ def test_all_lives_of_a_search_together_keep_its_seconds(launch: Launcher) -> No
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         stop_at_random(launch, number, clock, 2.0, *limit)
     assert launch(*SEARCH, *limit).returncode == 0
-    (path,) = launch.outputs.rglob("results.parquet")
-    results = pd.read_parquet(path)
+    (folder,) = launch.folders()
+    results = pd.read_parquet(folder / "results.parquet")
     seconds = results.loc[results["metric"] == "seconds", "value"]
     assert len(seconds) == 3
     assert seconds.between(4 - 0.5, 1.05 * 4 + 0.5).all()
