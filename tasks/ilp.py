@@ -91,9 +91,27 @@ def measure(problem: ILP, solution: Solution, optimum: float | None) -> dict[str
         "evaluations": float(evaluations),
         "evaluations_per_second": evaluations / seconds if evaluations and seconds else np.nan,
     }
+    metrics |= per_iteration(solution)
     if len(solution.trace):
         metrics["dual_bound"] = solution.trace.bound[-1]
     if optimum is not None:
         metrics["optimum"] = optimum
         metrics["primal_gap"] = float(primal_gap(objective, optimum)) if feasible else 1.0
     return metrics
+
+
+def per_iteration(solution: Solution) -> dict[str, float]:
+    """Means over the iterations of an LNS search: abs(X), LP-integral share, and shares of the time of its phases.
+
+    Empty for solvers that keep no such log and for searches that ended before their first iteration.
+    """
+    log = solution.log
+    if "free" not in log or not len(log["free"]):
+        return {}
+    means = {"mean_free": float(np.mean(log["free"]))}
+    integral = log["lp_integral_share"][np.isfinite(log["lp_integral_share"])]
+    if len(integral):
+        means["mean_lp_integral_share"] = float(np.mean(integral))
+    seconds = {phase: float(np.sum(log[f"{phase}_seconds"])) for phase in ("select", "repair", "overhead")}
+    total = sum(seconds.values())
+    return means | {f"{phase}_seconds_share": spent / total for phase, spent in seconds.items() if total > 0}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import DictConfig
 
 from runs.names import register_resolvers
 from solvers.lns.engine import LargeNeighborhoodSearch
@@ -42,3 +43,35 @@ def test_one_override_reaches_every_place():
     assert engine.size.growth == 1.05
     assert [engine.destroy.operators[name].lp.reuse for name in ("lb_relax", "lb_relax_r", "lb_relax_s")] == [True] * 3
     assert engine.accepts.__name__ == "improves"
+
+
+ABLATIONS = sorted(path.stem for path in (CONF / "lns" / "ablation").glob("*.yaml"))
+
+
+def ablation(name: str) -> DictConfig:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=["experiment=lb_relax/table_schedule_small", f"lns/ablation={name}"])
+
+
+def test_ablations_differ_from_their_base_and_each_has_a_row_of_its_own():
+    configurations = {name: ablation(name) for name in ABLATIONS}
+    assert len({cfg.method for cfg in configurations.values()}) == len(ABLATIONS)
+    contents = {str([cfg.lns, cfg.solver]) for cfg in configurations.values()}
+    assert len(contents) == len(ABLATIONS) - 1  # lp_reuse is what conf/lns/small.yaml has anyway
+    for name, cfg in configurations.items():
+        assert instantiate(cfg.solver, _convert_="all").destroy.__module__.startswith("solvers.lns.destroy.lb_relax"), (
+            name
+        )
+
+
+def test_the_sweeps_of_ablations_name_files_that_exist_and_leave_none_out():
+    swept = set()
+    for experiment in ("table_schedule", "table_schedule_small"):
+        register_resolvers()
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("config", overrides=[f"experiment=lb_relax/{experiment}"], return_hydra_config=True)
+        variants = cfg.hydra.sweeper.params["lns/ablation"].split(",")
+        assert set(variants) <= set(ABLATIONS)
+        swept |= set(variants)
+    assert swept == set(ABLATIONS)
