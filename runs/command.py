@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
+from runs.files import read_json
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 USAGE_ERROR = 2
@@ -151,10 +152,19 @@ def _run_once(application: Any, job: Job, overrides: list[str]) -> int:
         result = application.run("config", guarded, overrides)
     if errors:
         raise errors[0]
-    from runs.report import build, print_summary
+    return report(Path(result.hydra_cfg.hydra.runtime.output_dir))
 
-    summary = build(Path(result.hydra_cfg.hydra.runtime.output_dir))
-    print_summary(summary)
+
+def report(folder: Path) -> int:
+    """Build the report of a run and print its summary; both are there already if nothing has happened since."""
+    told, finished = folder / "summary.txt", folder / "metrics.json"
+    if told.exists() and finished.exists() and told.stat().st_mtime >= finished.stat().st_mtime:
+        print(told.read_text(), end="")
+        return 1 if (read_json(finished) or {}).get("instance_errors") else 0
+    from runs.report import build, print_to_terminal
+
+    summary = build(folder)
+    print_to_terminal(summary)
     return 0 if summary.whole else 1
 
 

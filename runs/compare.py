@@ -94,7 +94,9 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
 
 
 def _results(sweep: Sweep, joint: Searches) -> pd.DataFrame:
-    own = Searches(Searches.of(sweep).entries, joint.best, joint.horizon, joint.rivalled)
+    own = Searches(
+        Searches.of(sweep).entries, joint.best, joint.horizon, joint.rivalled, joint.main_clock, joint.moments
+    )
     results = with_anytime_metrics(sweep.results, own)
     comparable = ~results["metric"].isin(
         (OPTIMUM, "best_performing_rate")

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods"})
+NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report"})
 """Where results go, how they are shown and what else a sweep compares does not change what a run is."""
 
 

@@ -77,7 +77,7 @@ def interval(low: Any, high: Any, metric: str = "") -> str:
 
 def is_percent(metric: str) -> bool:
     """True for a metric, or its row of one data set, that reads best in percent."""
-    return metric in FRACTIONS or metric.rsplit("/", 1)[0] in FRACTIONS
+    return metric in FRACTIONS or metric.rsplit("/", 1)[0].split("_at_")[0] in FRACTIONS
 
 
 def sort_key(value: Any) -> str:

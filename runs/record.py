@@ -229,7 +229,7 @@ class RunRecord:
     def _discard(self) -> None:
         (self.folder / "metrics.json").unlink(missing_ok=True)
         for path in self.folder.iterdir():
-            if path.name in ("owner.lock", "log.txt"):
+            if path.name in ("owner.lock", "log.log"):
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 

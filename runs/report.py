@@ -15,6 +15,7 @@ from typing import TypeVar
 import pandas as pd
 from filelock import FileLock
 
+from runs.anytime import Clock
 from runs.claims import Claim, Judgement, evaluate, load_claims, to_frame
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
@@ -26,6 +27,7 @@ from runs.record import RunStatus
 from runs.report_page import render_report
 from runs.results import Run, Sweep, load
 from runs.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
+from runs.summary import SUMMARY, as_text, print_to_terminal
 from runs.tables import summarise
 
 T = TypeVar("T")
@@ -51,6 +53,8 @@ class ReportSummary:
         Instances without a result in runs that finished nevertheless, each with its cause, in words.
     problems
         What else is wrong, in words: methods that contradict each other, a file of claims that breaks its format.
+    clock
+        What the budget of the searches counts.
     html, figures
         Where the page and the pictures are.
     """
@@ -60,6 +64,7 @@ class ReportSummary:
     failed: list[Run]
     running: list[Run]
     outcomes: pd.DataFrame
+    clock: Clock
     lost_instances: list[str]
     problems: list[str]
     html: Path
@@ -85,7 +90,9 @@ def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder; give the folder of a sweep or of a run")
     with FileLock(folder / ".report.lock", is_singleton=False):
-        return _build(load(folder), conf)
+        summary = _build(load(folder), conf)
+        atomic_write(folder / SUMMARY, as_text(summary).encode())
+        return summary
 
 
 def _build(sweep: Sweep, conf: Path) -> ReportSummary:
@@ -112,6 +119,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         failed=[run for run in sweep.runs if not run.usable and run.status != RunStatus.RUNNING],
         running=[run for run in sweep.runs if run.status == RunStatus.RUNNING],
         outcomes=ended,
+        clock=searches.main_clock,
         lost_instances=lost_instances,
         problems=problems,
         html=html,
@@ -161,13 +169,6 @@ def _write_tables(
     return figures
 
 
-def print_summary(summary: ReportSummary) -> None:
-    """Print the table, the verdicts, what failed, and where the files are."""
-    from runs.summary import print_to_terminal
-
-    print_to_terminal(summary)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m runs.report``: 0 built; 1 built, but a run or an instance has no result; 2 nothing to build."""
     parser = argparse.ArgumentParser(
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
         return 2
-    print_summary(summary)
+    print_to_terminal(summary)
     return 0 if summary.whole else 1
 
 

@@ -77,6 +77,11 @@ class Run:
         return shlex.join(["python", "launch.py", *(str(text) for text in words)])
 
     @property
+    def moments(self) -> list[float]:
+        """Seconds at which gaps are reported besides the end."""
+        return [float(moment) for moment in _dictionary(self.config.get("report")).get("at_seconds") or []]
+
+    @property
     def budget(self) -> dict[str, Any]:
         """``task.budget``: seconds and evaluations, either may be absent."""
         task = self.config.get("task")

@@ -60,6 +60,8 @@ class Searches:
     ``horizon`` maps a :data:`Group` to the length of its anytime curves per clock: the budget of ``task.budget`` where the
     configuration has one, else the longest trace. ``rivalled`` holds the (paper, instance) pairs whose v* says something
     about a method: several were tried, or the optimum is published. A method alone would have the gap 0 to itself.
+    ``main_clock`` is what the budget counts: evaluations where they are limited, else seconds. ``moments`` are seconds at
+    which gap and integral are reported besides the end (``report.at_seconds``).
     """
 
     def __init__(
@@ -68,11 +70,15 @@ class Searches:
         best: dict[tuple[str, str], float],
         horizon: dict[Group, dict[str, float]],
         rivalled: Collection[tuple[str, str]],
+        main_clock: Clock = "seconds",
+        moments: Iterable[float] = (),
     ) -> None:
         self.entries = entries
         self.best = best
         self.horizon = horizon
         self.rivalled = frozenset(rivalled)
+        self.main_clock: Clock = main_clock
+        self.moments = tuple(moments)
 
     @classmethod
     def of(cls, *sweeps: Sweep) -> Searches:
@@ -94,7 +100,9 @@ class Searches:
                     tried[search.problem].add((position, run.method))
         optima = _optima(run.results for sweep in sweeps for run in sweep.usable)
         rivalled = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
-        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), rivalled)
+        clock: Clock = "evaluations" if any(budget.get("evaluations") for budget in budgets) else "seconds"
+        moments = sorted({moment for _, run in runs for moment in run.moments})
+        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), rivalled, clock, moments)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -106,7 +114,7 @@ class Searches:
     def comparable(self) -> Searches:
         """Those whose gap says something."""
         entries = [search for search in self.entries if search.problem in self.rivalled]
-        return Searches(entries, self.best, self.horizon, self.rivalled)
+        return Searches(entries, self.best, self.horizon, self.rivalled, self.main_clock, self.moments)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -117,12 +125,10 @@ class Searches:
         frames = [found.metric("primal_gap"), found.metric("primal_integral")]
         evaluations = found.metric("primal_integral", "evaluations").assign(metric="primal_integral_evaluations")
         frames += [evaluations, found.metric("survival_rate"), found.metric("best_performing_rate", found.main_clock)]
+        for moment in self.moments:
+            for name in ("primal_gap", "primal_integral"):
+                frames.append(found.metric(name, "seconds", moment).assign(metric=f"{name}_at_{moment:g}_seconds"))
         return pd.concat([frame.dropna(subset="value") for frame in frames if len(frame)], ignore_index=True)
-
-    @property
-    def main_clock(self) -> Clock:
-        """Seconds, unless every search took none."""
-        return "seconds" if any(horizon["seconds"] > 0 for horizon in self.horizon.values()) else "evaluations"
 
     def metric(self, name: str, clock: Clock = "seconds", at: float | None = None) -> pd.DataFrame:
         """One of :data:`METRICS_AT` for every search, after ``at`` seconds or evaluations, or at the end (``at=None``).
@@ -231,14 +237,14 @@ def _best_known(entries: list[Search], optima: dict[tuple[str, str], float]) -> 
 def _horizons(entries: list[Search], budgets: list[dict[str, Any]]) -> dict[Group, dict[str, float]]:
     """One horizon per group and clock, so that all methods of a comparison are integrated over the same span.
 
-    ``budgets`` holds the budget of each entry.
+    ``budgets`` holds the budget of each entry. Seconds beside a limit of evaluations only stop what is far too slow.
     """
     limit: dict[Group, dict[str, float]] = defaultdict(dict)
     longest: dict[Group, dict[str, float]] = defaultdict(lambda: dict.fromkeys(CLOCKS, 0.0))
     for search, budget in zip(entries, budgets, strict=True):
         known, spans = limit[search.group], longest[search.group]
         for clock in CLOCKS:
-            if isinstance(budget.get(clock), int | float):
+            if isinstance(budget.get(clock), int | float) and not (clock == "seconds" and budget.get("evaluations")):
                 known[clock] = max(known.get(clock, 0.0), float(budget[clock]))
             if len(search.trace):
                 spans[clock] = max(spans[clock], float(getattr(search.trace, clock)[-1]))

@@ -93,7 +93,9 @@ def mean_interval(
     seed_weight, instance_weight = _draws(n_seeds, resamples, 0), _draws(n_instances, resamples, 1)
     sums, counts = ((seed_weight * (instance_weight @ cell.astype(np.float32))).sum(axis=1) for cell in cells)
     means = mean + sums[counts > 0].astype(float) / counts[counts > 0]
-    means = np.clip(means, frame["value"].min(), frame["value"].max())  # single precision must not leave the data's range
+    means = np.clip(
+        means, frame["value"].min(), frame["value"].max()
+    )  # single precision must not leave the data's range
     low, high = np.quantile(means, expanded_levels(n_seeds, level))
     return Interval(mean, float(min(low, mean)), float(max(high, mean)), n)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from runs.anytime import Clock
 from runs.outcomes import Outcome
 from runs.page import NONE, claim_rows, interval, number, quantity
 from runs.searches import ANYTIME_METRICS
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
 SEARCH_COLUMNS = {
     "primal_gap": "final primal gap",
     "primal_integral": "primal integral",
+    "primal_integral_evaluations": "primal integral",
     "best_performing_rate": "wins",
 }
 ALONE_COLUMNS = {"primal_bound": "objective", "feasible": "solved", "proved": "proved", "seconds": "time"}
 """Of searches without a rival: a gap to their own best would say nothing."""
+SUMMARY = "summary.txt"
+"""What the terminal was told, beside the report."""
 MAX_METRICS = 5
 MAX_LINES = 20
 MAX_FIGURES = 3
@@ -37,11 +42,18 @@ OBJECTIVE_DIGITS = 8
 _STYLE = {"reproduced": "green", "contradicted": "red", "inconclusive": "yellow"}
 
 
-def print_to_terminal(summary: ReportSummary) -> None:
+def as_text(summary: ReportSummary) -> str:
+    """The summary without colours, 120 columns wide."""
+    text = io.StringIO()
+    print_to_terminal(summary, Console(file=text, width=120, soft_wrap=True))
+    return text.getvalue()
+
+
+def print_to_terminal(summary: ReportSummary, console: Console | None = None) -> None:
     """Print table, verdicts, lost runs and the paths of the figures and the page."""
-    console = Console(soft_wrap=True)
+    console = console or Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
-        console.print(_table(f"{paper}/{experiment}", rows))
+        console.print(_table(f"{paper}/{experiment}", rows, summary.clock))
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
@@ -104,9 +116,9 @@ def _outcome(rows: pd.DataFrame) -> str:
     return f"{number(rows['primal_bound'].mean(), OBJECTIVE_DIGITS)} {status}{shown}"
 
 
-def _table(title: str, rows: pd.DataFrame) -> Table:
+def _table(title: str, rows: pd.DataFrame, clock: Clock) -> Table:
     """Methods by what matters most, best first where there is a primal gap."""
-    metrics = _chosen(set(rows["metric"]))
+    metrics = _chosen(set(rows["metric"]), clock)
     table = Table(title=escape(title), title_justify="left")
     table.add_column("method", overflow="fold")
     for metric in metrics:
@@ -122,8 +134,9 @@ def _table(title: str, rows: pd.DataFrame) -> Table:
     return table
 
 
-def _chosen(metrics: set[str]) -> list[str]:
-    if searches := [metric for metric in SEARCH_COLUMNS if metric in metrics]:
+def _chosen(metrics: set[str], clock: Clock) -> list[str]:
+    other = "primal_integral" if clock == "evaluations" else "primal_integral_evaluations"
+    if searches := [metric for metric in SEARCH_COLUMNS if metric in metrics and metric != other]:
         return searches
     if "proved" in metrics:
         return [metric for metric in ALONE_COLUMNS if metric in metrics]

@@ -230,7 +230,7 @@ def _die_with_parent() -> None:
 
 def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:
     """Report on the folder; 1 if a job or an instance is without a result, 2 if the command can never bring one."""
-    from runs.report import build, print_summary
+    from runs.report import build, print_to_terminal
     from runs.results import load
 
     if missing:
@@ -241,7 +241,7 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
     failed = hopeless = incomplete = False
     if _begun(folder):
         summary = build(folder)
-        print_summary(summary)
+        print_to_terminal(summary)
         failed, incomplete = bool(summary.failed), not summary.whole
         hopeless = failed and all(run.failure.get("type") in USAGE_ERRORS for run in load(folder).runs)
     if missing or (code and not failed):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from runs.anytime import Trace
 from runs.claims import CLAIM_COLUMNS, Verdict
-from runs.report import build, main, print_summary
+from runs.report import build, main, print_to_terminal
 from runs.results import RESULT_COLUMNS, load
 from runs.tables import REPORT_COLUMNS
 
@@ -142,7 +142,7 @@ def test_the_terminal_shows_objective_and_status_of_each_instance_and_names_a_ca
             json.dumps({"metrics": {}, "instance_errors": {"files/c": "c.mps is torn"}})
         )
     summary = build(sweep.folder)
-    print_summary(summary)
+    print_to_terminal(summary)
     printed = capsys.readouterr().out
     assert "1234567 feasible, bound 1.5" in printed
     assert "30 feasible, bound 1.5" in printed
@@ -173,7 +173,7 @@ def test_lost_runs_are_named_with_their_cause_and_the_rest_is_reported(sweep, ca
         ("killed", "killed"),
         ("torn", "corrupt"),
     ]
-    print_summary(summary)
+    print_to_terminal(summary)
     printed = capsys.readouterr().out
     for text in ("final primal gap", "wins", "ValueError: broken <b>", "torn-seed0", "report.html", "gap_seconds.png"):
         assert text in printed
@@ -278,6 +278,6 @@ def test_no_content_of_a_record_stops_the_report_of_the_others(sweep, file: str,
     )
     (folder / file).write_text(content)
     summary = build(sweep.folder)
-    print_summary(summary)
+    print_to_terminal(summary)
     assert "good" in set(summary.table["method"])
     assert "odd-seed0" in summary.html.read_text()
