@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,14 @@ LIMIT = {"toy": 10.0, "small": 30.0, "paper": 60.0}
 """Seconds after which one LP is given up."""
 COLD = "HiGHS dual simplex, cold"
 OURS = "auto (ours)"
+FORMS: dict[str, dict[str, Any]] = {
+    OURS: {"rows": "auto"},
+    "auto, all rows": {"rows": "all"},
+    "auto, generated rows": {"rows": "generated"},
+    "auto, distance priced": {"rows": "all", "distance_row": "multiplier"},
+    "auto, generated rows, distance priced": {"rows": "generated", "distance_row": "multiplier"},
+}
+"""Settings of :class:`LocalBranchingLP` that are compared."""
 MOVES = 10
 """Iterations of LB-RELAX between the two incumbents of the last case."""
 
@@ -57,10 +66,13 @@ def cold_case(name: str, problem: ILP, incumbent: np.ndarray, k: int, limit: flo
     def by_ortools(solver: str) -> Callable[[Probe], None]:
         return lambda probe: _timed(probe, lambda: MathOptLP(solver).solve(whole, limit))
 
-    def ours(probe: Probe) -> None:
-        lp = LocalBranchingLP(seconds=limit)
-        lp.prepare(problem)
-        _relax(probe, lp, _state(problem, incumbent), k)
+    def ours(**form: Any) -> Callable[[Probe], None]:
+        def run(probe: Probe) -> None:
+            lp = LocalBranchingLP(seconds=limit, **form)
+            lp.prepare(problem)
+            _relax(probe, lp, _state(problem, incumbent), k)
+
+        return run
 
     contenders = {
         COLD: by_highs("dual_simplex"),
@@ -69,7 +81,7 @@ def cold_case(name: str, problem: ILP, incumbent: np.ndarray, k: int, limit: flo
         "HiGHS IPM, no crossover": by_highs("ipm", False),
         "GLOP": by_ortools("glop"),
         "PDLP": by_ortools("pdlp"),
-        OURS: ours,
+        **{name: ours(**form) for name, form in FORMS.items()},
     }
     return Case(name, contenders, COLD, warm_up=False)
 
@@ -79,9 +91,11 @@ def warm_case(
 ) -> Case:
     """The second of two LPs, each an (incumbent, k), by algorithms that keep the model of the first, or do not."""
 
-    def kept(algorithm: str, crossover: bool = True) -> Callable[[Probe], None]:
+    def kept(
+        algorithm: str, crossover: bool = True, rows: Any = "all", distance_row: Any = "explicit"
+    ) -> Callable[[Probe], None]:
         def run(probe: Probe) -> None:
-            lp = LocalBranchingLP(seconds=limit)
+            lp = LocalBranchingLP(seconds=limit, rows=rows, distance_row=distance_row)
             lp.prepare(problem)
             lp.relax(_state(problem, before[0]), before[1])
             lp.algorithm, lp.crossover = algorithm, crossover
@@ -98,7 +112,7 @@ def warm_case(
         "HiGHS primal simplex, warm": kept("primal_simplex"),
         "HiGHS IPM, model kept": kept("ipm"),
         "HiGHS IPM, no crossover": kept("ipm", False),
-        OURS: kept("auto"),
+        **{name: kept("auto", **form) for name, form in FORMS.items()},
     }
     return Case(name, contenders, COLD, warm_up=False)
 
