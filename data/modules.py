@@ -15,8 +15,8 @@ class ProblemData(pl.LightningDataModule):
 
     Subclasses fill :attr:`test_problems`, and :attr:`train_problems` and :attr:`validation_problems` where something is
     learned, in ``setup``. Under ``torch.distributed`` each test and validation item is seen by exactly one rank (the
-    trainer needs ``use_distributed_sampler=False``); training items are shuffled and padded, as gradients need it. The
-    test order is never shuffled.
+    trainer needs ``use_distributed_sampler=False``), and a rank for which none is left sees one batch that is None;
+    training items are shuffled and padded, as gradients need it. The test order is never shuffled.
     """
 
     train_problems: Dataset[Any] | None = None
@@ -47,6 +47,9 @@ def _one_by_one(problems: Dataset[Any] | None, train: bool = False) -> DataLoade
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         kind = DistributedSampler if train else UnrepeatedDistributedSampler
         ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+        if not train and rank >= len(problems):  # type: ignore[arg-type]
+            # a rank without any step would miss the collectives of the others
+            return DataLoader([None], batch_size=1, collate_fn=_only)  # type: ignore[arg-type]
         sampler = kind(problems, num_replicas=ranks, rank=rank, shuffle=train)
     shuffle = train and sampler is None
     return DataLoader(problems, batch_size=1, shuffle=shuffle, sampler=sampler, num_workers=0, collate_fn=_only)

@@ -49,8 +49,10 @@ class ProblemTask(lightning.LightningModule):
             A signal came; the instance is not finished.
         """
 
-    def test_step(self, batch: tuple[int, Any], batch_index: int) -> None:
-        """Work on one instance, unless an earlier life of this run has."""
+    def test_step(self, batch: tuple[int, Any] | None, batch_index: int) -> None:
+        """Work on one instance, unless an earlier life of this run has; None: more ranks than instances."""
+        if batch is None:
+            return
         index, problem = batch
         name = f"{self.data.name}/{getattr(problem, 'name', None) or getattr(problem, 'instance_name', index)}"
         found = instances.load(instances.result_path(self.folder, name))
