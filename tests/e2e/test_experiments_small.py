@@ -17,6 +17,7 @@ SMOKE = {
     "demo": ["data=ilp/ca_demo", "solver=bnb,lns/random", "task.budget={seconds:1,evaluations:null}"],
     "table_small": ["data=ilp/mis_small", "solver=lns/random"],
     "table_time_small": ["data=ilp/sc_small", "solver=bnb", "task.budget={seconds:1,evaluations:null}"],
+    "table_schedule_small": ["data=ilp/ca_demo", "lns/ablation=base,s_eps_0"],
     "figure_neighborhood_small": ["data=ilp/ca_demo", "solver=lns/lb_relax", "task.incumbents=1", "task.between=1"],
 }  # fmt: skip
 """What makes an experiment brief where two iterations of one method on one instance are not its form."""
