@@ -36,9 +36,7 @@ def _statements(text: str) -> list[str]:
 
 def knapsack(values: Sequence[int], weights: Sequence[int], capacity: int, upper: int | None = None) -> str:
     """Maximise value within a capacity; binary, or general integers up to ``upper``."""
-    columns = "; ".join(
-        f"*x{j} obj {v}; *x{j} cap {w}" for j, (v, w) in enumerate(zip(values, weights, strict=True))
-    )
+    columns = "; ".join(f"*x{j} obj {v}; *x{j} cap {w}" for j, (v, w) in enumerate(zip(values, weights, strict=True)))
     bounds = "" if upper is None else "; ".join(f"UP x{j} {upper}" for j in range(len(values)))
     return mps("N obj; L cap", columns, f"cap {capacity}", bounds, sense="MAX")
 
