@@ -32,8 +32,10 @@ def safe_name(text: str) -> str:
 
 
 def run_name(cfg: DictConfig) -> str:
-    """Folder name of one run: method, seed and fingerprint; safe on every file system, at most 100 characters."""
-    return f"{safe_name(f'{cfg.method}-seed{cfg.seed}')[:89]}-{fingerprint(cfg)}"
+    """Folder name of one run: method, data, seed and fingerprint; safe on every file system, at most 100 characters."""
+    data = OmegaConf.select(cfg, "data.name")
+    readable = "-".join(str(part) for part in (cfg.method, data, f"seed{cfg.seed}") if part)
+    return f"{safe_name(readable)[:89]}-{fingerprint(cfg)}"
 
 
 def sweep_name(cfg: DictConfig) -> str:

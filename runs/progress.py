@@ -62,8 +62,8 @@ class Display:
         if self._live:
             self._live.update(self._render(ended), refresh=True)
         else:
-            for path in sorted(ended - self._ended):
-                self._say(path, len(ended))
+            for count, path in enumerate(sorted(ended - self._ended), start=len(self._ended) + 1):
+                self._say(path, count)
         self._ended = ended
 
     def _fresh(self, pattern: str) -> list[Path]:

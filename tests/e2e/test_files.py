@@ -35,9 +35,7 @@ def outside_value(path: Path, assignment: np.ndarray) -> float:
 def results(launch: Launcher) -> dict[tuple[str, str], instances.InstanceResult]:
     """By method and instance."""
     return {
-        (run.name.split("-seed")[0], result.name): result
-        for run in launch.folders()
-        for result in instances.load_all(run)
+        (run.name.split("-")[0], result.name): result for run in launch.folders() for result in instances.load_all(run)
     }
 
 

@@ -1,0 +1,46 @@
+"""A training loader that goes on where it was stopped."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
+
+from data.loading import EpochShuffle, ResumableLoader
+
+
+def loader(size: int = 10, batch: int = 3) -> ResumableLoader:
+    return ResumableLoader(TensorDataset(torch.arange(size)), batch, seed=5)
+
+
+def seen(batches: list) -> list[int]:
+    return [int(value) for (batch,) in batches for value in batch]
+
+
+@given(size=st.integers(1, 40), batch=st.integers(1, 9), stop=st.integers(0, 40))
+def test_the_rest_of_an_epoch_follows_its_beginning(size: int, batch: int, stop: int) -> None:
+    whole = [seen([item]) for item in loader(size, batch)]
+    stop = min(stop, len(whole) - 1)
+    resumed = loader(size, batch)
+    resumed.load_state_dict({"batches": stop})
+    assert [seen([item]) for item in resumed] == whole[stop:]
+    assert sorted(seen(list(resumed))) == list(range(size)), "the next epoch is whole again"
+
+
+def test_the_state_counts_what_was_handed_out() -> None:
+    one = loader()
+    batches = iter(one)
+    next(batches)
+    next(batches)
+    assert one.state_dict() == {"batches": 2}
+
+
+def test_epochs_are_shuffled_differently_and_without_the_global_state() -> None:
+    order = EpochShuffle(50, seed=1)
+    first = list(order)
+    torch.manual_seed(99)
+    assert list(order) == first
+    order.set_epoch(1)
+    assert list(order) != first
+    assert sorted(order) == list(range(50))
