@@ -91,7 +91,7 @@ def mean_interval(
     np.add.at(cells, (0, column, row), frame["value"].to_numpy() - mean)
     np.add.at(cells, (1, column, row), 1.0)
     seed_weight, instance_weight = _draws(n_seeds, resamples, 0), _draws(n_instances, resamples, 1)
-    sums, counts = ((seed_weight * (instance_weight @ cell.astype(np.float32))).sum(axis=1) for cell in cells)
+    sums, counts = ((seed_weight * (instance_weight @ cell)).sum(axis=1) for cell in cells)
     means = mean + sums[counts > 0].astype(float) / counts[counts > 0]
     means = np.clip(
         means, frame["value"].min(), frame["value"].max()

@@ -35,7 +35,7 @@ def test_looking_imports_nothing_heavy(launch: Launcher, arguments: list[str]) -
     ("arguments", "said"),
     [
         (["experiment=lb_relax/mvc_smal"], "did you mean 'experiment/lb_relax/mvc_small'?"),
-        (["experiment=toy/learning", "task.learing_rate=1"], "did you mean 'task.learning_rate'?"),
+        (["experiment=toy/learning", "optimizer.momentm=1"], "did you mean 'optimizer.momentum'?"),
         (["hardwere=cpu"], "did you mean 'hardware'?"),
         (["hardware=gpo"], "did you mean 'hardware/gpu'?"),
         (["hydra/launcher=jobli"], "did you mean 'hydra/launcher/joblib'?"),

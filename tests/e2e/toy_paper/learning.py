@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytorch_lightning as lightning
 import torch
@@ -33,14 +34,15 @@ class ToyRegression(lightning.LightningModule):
     def __init__(
         self,
         model: torch.nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
         solver: None = None,
-        learning_rate: float = 0.01,
         step_seconds: float = 0.0,
         poison_step: int | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["model", "solver"])
+        self.save_hyperparameters(ignore=["model", "optimizer", "solver"])
         self.model = model
+        self.optimizer = optimizer
 
     def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:
         time.sleep(self.hparams["step_seconds"])
@@ -53,7 +55,7 @@ class ToyRegression(lightning.LightningModule):
         self.log("error", torch.nn.functional.mse_loss(self.model(batch[0]), batch[1]))
 
     def configure_optimizers(self) -> dict:
-        optimizer = torch.optim.SGD(self.parameters(), lr=self.hparams["learning_rate"], momentum=0.9)
+        optimizer = self.optimizer(self.parameters())
         return {"optimizer": optimizer, "lr_scheduler": torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)}
 
 
