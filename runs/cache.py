@@ -38,6 +38,7 @@ Item = int | str
 
 _MAGIC = b"reprise artifact 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_CONFIG_CLAIM = ".config"
 _CLAIM_POLL_SECONDS = 0.2
 _LONGEST_NAME = 80  # leaves room for suffixes within the 100 characters that a temporary name keeps
 
@@ -128,8 +129,7 @@ class Collection:
             raise TypeError(f"item {item!r}: the payload is {type(payload).__name__}; make must return bytes")
         path = self._path(item)
         try:
-            if self.config is not None and not (self.folder / "config.json").exists():
-                write_json(self.folder / "config.json", self.config)
+            self._describe()
             atomic_write(path, _MAGIC + self._digest(item, payload) + payload)
             self._failure_path(item).unlink(missing_ok=True)
         except OSError as error:
@@ -150,6 +150,14 @@ class Collection:
             interrupt.check()
             time.sleep(_CLAIM_POLL_SECONDS)
         return payload
+
+    def _describe(self) -> None:
+        """Leave the configuration beside the items, written by one process."""
+        path = self.folder / "config.json"
+        if self.config is not None and not path.exists():
+            with self._claim(_CONFIG_CLAIM) as mine:
+                if mine:
+                    write_json(path, self.config)
 
     def claim(self, item: Item) -> contextlib.AbstractContextManager[bool]:
         """Try to become the only process that makes an item; gives whether that succeeded, without waiting."""
@@ -172,16 +180,17 @@ class Collection:
                 raise _refused("lock", path, OSError(errno.ENOSYS, "the file system has no flock"))
             yield True
         finally:
-            # A finished item needs no claim; a process waiting on the unlinked file finds the item made.
+            # What is made needs no claim; a process waiting on the unlinked file finds it made.
             with contextlib.suppress(OSError):
-                if (self.folder / f"{name}.artifact").exists():
+                made = "config.json" if name == _CONFIG_CLAIM else f"{name}.artifact"
+                if (self.folder / made).exists():
                     path.unlink(missing_ok=True)
             lock.release()
 
     def remove_partial_writes(self) -> None:
         """Delete what killed writers left behind: a temporary file whose item nobody claims has no writer."""
-        for partial in self.folder.glob(".*.artifact.*.part"):
-            name = partial.name[1:].rpartition(".artifact.")[0]
+        for partial in [*self.folder.glob(".*.artifact.*.part"), *self.folder.glob(".config.json.*.part")]:
+            name = partial.name[1:].rpartition(".artifact.")[0] or _CONFIG_CLAIM
             with self._claim(name) as mine, contextlib.suppress(OSError):
                 if mine:
                     partial.unlink()
