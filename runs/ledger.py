@@ -111,12 +111,12 @@ def command(arguments: Sequence[str] | None) -> int:
     default = Path(os.environ.get("REPRISE_OUTPUTS", "outputs"))
     parser.add_argument("--outputs", type=Path, default=default, help=f"where the sweeps are (default: {default})")
     parser.add_argument("--conf", type=Path, default=CONF, help="configuration folder with experiment/*/claims.yaml")
-    parser.add_argument("--run", action="store_true", help="first run every sweep that a claim names; resumes")
+    parser.add_argument("--run", action="store_true", help="first run every *_small sweep that a claim names; resumes")
     options = parser.parse_args(arguments)
     failed: list[str] = []
     try:
         if options.run:
-            failed = run_sweeps(_experiments(options.conf), options.outputs)
+            failed = run_sweeps(_small_experiments(options.conf), options.outputs)
         ledger = build_ledger(options.outputs, options.conf)
     except RepriseError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -133,10 +133,11 @@ def command(arguments: Sequence[str] | None) -> int:
     return 1 if failed else 0
 
 
-def _experiments(conf: Path) -> list[str]:
-    """The sweeps that the claims of all papers name."""
+def _small_experiments(conf: Path) -> list[str]:
+    """The laptop-size sweeps that the claims of all papers name; those of the papers' own size are for a cluster."""
     papers = sorted(path.parent.name for path in (conf / "experiment").glob("*/claims.yaml"))
-    return list(dict.fromkeys(claim.experiment for paper in papers for claim in load_claims(paper, conf)))
+    named = dict.fromkeys(claim.experiment for paper in papers for claim in load_claims(paper, conf))
+    return [experiment for experiment in named if experiment.endswith("_small")]
 
 
 def _judge_paper(claims: list[Claim], sweeps: dict[str, Path]) -> Iterator[Judgement]:

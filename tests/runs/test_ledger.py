@@ -102,7 +102,7 @@ def test_asked_to_run_it_starts_each_sweep_once_and_says_which_failed(conf, tmp_
         "sys.exit('bad' in sys.argv[1])\n"
     )
     monkeypatch.setattr("runs.ledger.LAUNCHER", launcher)
-    claims = [claim("a"), claim("b"), claim("c", "lb_relax/bad_small")]
+    claims = [claim("a"), claim("b"), claim("c", "lb_relax/bad_small"), claim("d", "lb_relax/for_a_cluster")]
     (tmp_path / "outputs").mkdir()
     arguments = ["--run", "--outputs", str(tmp_path / "outputs"), "--conf", str(conf(claims=claims))]
     assert main(arguments) == 1
