@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 
 
@@ -28,6 +30,12 @@ class StorageError(RepriseError):
 
 class MissingDependency(RepriseError):
     """An optional package is absent: names the `pip install` line that brings it."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The end of a message about an unknown name: the known one nearest to it, or all there are."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known) or 'none'}"
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
-import subprocess
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from filelock import FileLock
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from runs import page
-from runs.claims import Claim, Judgement, Verdict, evaluate, load_claims, to_frame
-from runs.errors import ConfigError, RepriseError
+from runs.assertions import Claim, load_claims
+from runs.errors import ConfigError
 from runs.files import atomic_write, read_json
 from runs.published import CONF
 from runs.results import load
 from runs.statistics import Interval
+from runs.verdicts import Judgement, Verdict, evaluate, to_frame
 
-LAUNCHER = CONF.parent / "launch.py"
 _NOT_SEARCHED = {"cache", "instances", "checkpoints", "figures", "wandb"}
 
 
@@ -90,56 +83,6 @@ def command_of(experiment: str) -> str:
     return f"python launch.py experiment={experiment}"
 
 
-def run_sweeps(experiments: Sequence[str], outputs: Path) -> list[str]:
-    """Run the sweeps one after the other; each resumes where it stopped. Returns those that ended with an error."""
-    environment = os.environ | {"REPRISE_OUTPUTS": str(outputs.resolve())}
-    failed = []
-    for experiment in experiments:
-        print(f"running: {command_of(experiment)}", flush=True)
-        command = [sys.executable, str(LAUNCHER), f"experiment={experiment}"]
-        code = subprocess.run(command, cwd=LAUNCHER.parent, env=environment, check=False).returncode
-        if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
-            raise KeyboardInterrupt
-        if code:
-            failed.append(experiment)
-    return failed
-
-
-def command(arguments: Sequence[str] | None) -> int:
-    """``python -m runs.claims``: 0 when the ledger was written, 1 when a sweep failed before, 2 when a file is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m runs.claims", description="Judge every paper's claims.")
-    default = Path(os.environ.get("REPRISE_OUTPUTS", "outputs"))
-    parser.add_argument("--outputs", type=Path, default=default, help=f"where the sweeps are (default: {default})")
-    parser.add_argument("--conf", type=Path, default=CONF, help="configuration folder with experiment/*/claims.yaml")
-    parser.add_argument("--run", action="store_true", help="first run every *_small sweep that a claim names; resumes")
-    options = parser.parse_args(arguments)
-    failed: list[str] = []
-    try:
-        if options.run:
-            failed = run_sweeps(_small_experiments(options.conf), options.outputs)
-        ledger = build_ledger(options.outputs, options.conf)
-    except RepriseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or options.outputs}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    _print(ledger)
-    for experiment in failed:
-        print(f"ended with an error: {command_of(experiment)}", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _small_experiments(conf: Path) -> list[str]:
-    """The laptop-size sweeps that the claims of all papers name; those of the papers' own size are for a cluster."""
-    papers = sorted(path.parent.name for path in (conf / "experiment").glob("*/claims.yaml"))
-    named = dict.fromkeys(claim.experiment for paper in papers for claim in load_claims(paper, conf))
-    return [experiment for experiment in named if experiment.endswith("_small")]
-
-
 def _judge_paper(claims: list[Claim], sweeps: dict[str, Path]) -> Iterator[Judgement]:
     """The claims of a paper in the order of its file."""
     judged: dict[str, Judgement] = {}
@@ -176,7 +119,7 @@ def _experiment_of(folder: Path) -> str:
     return f"{paper}/{experiment.removeprefix(f'{paper}/')}"
 
 
-def _counts(papers: list[str], judgements: list[Judgement]) -> pd.DataFrame:
+def verdict_counts(papers: list[str], judgements: list[Judgement]) -> pd.DataFrame:
     """Papers by verdicts, and how many claims each has."""
     tally = Counter((judgement.claim.paper, str(judgement.status)) for judgement in judgements)
     rows = [[paper, *(tally[paper, str(verdict)] for verdict in Verdict)] for paper in papers]
@@ -197,25 +140,7 @@ def _render(papers: list[str], judgements: list[Judgement], sweeps: dict[str, Pa
         "ledger.html",
         title="Claims ledger",
         contents=[(f"paper-{paper}", paper) for paper in papers],
-        counts=_counts(papers, judgements).to_dict("split"),
+        counts=verdict_counts(papers, judgements).to_dict("split"),
         sections=sections,
         total=len(judgements),
     )
-
-
-def _print(ledger: Ledger) -> None:
-    console = Console(soft_wrap=True)
-    papers = sorted({judgement.claim.paper for judgement in ledger.judgements})
-    table = Table(title="Claims ledger", title_justify="left")
-    counts = _counts(papers, ledger.judgements)
-    for name in counts.columns:
-        table.add_column(str(name), justify="left" if name == "paper" else "right")
-    for row in counts.itertuples(index=False):
-        table.add_row(*(escape(str(value)) for value in row))
-    console.print(table)
-    for judgement in ledger.judgements:
-        claim = judgement.claim
-        console.print(f"{judgement.status}  {escape(claim.paper)}: {escape(claim.statement)}", highlight=False)
-    for experiment in sorted({j.claim.experiment for j in ledger.judgements if j.status == Verdict.NOT_RUN}):
-        console.print(f"to run: {escape(command_of(experiment))}", highlight=False)
-    console.print(f"ledger: {escape(str(ledger.html))}", highlight=False)

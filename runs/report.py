@@ -16,7 +16,7 @@ import pandas as pd
 from filelock import FileLock
 
 from runs.anytime import Clock
-from runs.claims import Claim, Judgement, evaluate, load_claims, to_frame
+from runs.assertions import Claim, load_claims
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
 from runs.instances import write_parquet
@@ -29,6 +29,7 @@ from runs.results import Run, Sweep, load
 from runs.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
 from runs.summary import SUMMARY, as_text, print_to_terminal
 from runs.tables import summarise
+from runs.verdicts import Judgement, evaluate, to_frame
 
 T = TypeVar("T")
 

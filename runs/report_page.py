@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from runs import page
-from runs.claims import Judgement
 from runs.outcomes import FLAGS, outcomes
 from runs.plots import Plot
 from runs.published import Published
@@ -18,6 +17,7 @@ from runs.record import RunStatus
 from runs.results import Run, Sweep, dataset_of, differing_settings
 from runs.searches import ANYTIME_METRICS
 from runs.tables import beside_published
+from runs.verdicts import Judgement
 
 MAX_OVERVIEW_METRICS = 16
 MAX_RUNS_WITH_FIGURES = 6

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from runs.anytime import Trace
-from runs.claims import CLAIM_COLUMNS, Verdict
 from runs.report import build, main, print_to_terminal
 from runs.results import RESULT_COLUMNS, load
 from runs.tables import REPORT_COLUMNS
+from runs.verdicts import CLAIM_COLUMNS, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIM = {
