@@ -1,0 +1,105 @@
+"""What the pages show works: their files are written as they stand, their commands are run or composed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from runs import command
+from tests.e2e.conftest import ROOT
+
+DOCS = ROOT / "docs"
+ADDING = (DOCS / "adding.md").read_text(encoding="utf-8")
+PARTS = ("conf", "data", "models", "solvers", "tasks", "runs")
+FILE = re.compile(r"^`([^`\n]+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the repository with every file of the page in its place."""
+    folder = tmp_path / "checkout"
+    for name in PARTS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "launch.py", folder)
+    for name, content in FILE.findall(ADDING):
+        path = folder / name
+        assert not path.exists(), f"{name} would replace a file of the repository"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder
+
+
+def run_commands(checkout: Path, *sections: str) -> str:
+    """Run the commands of sections of the page in order, as a user would; returns what they print."""
+    script = "".join(block for title in sections for block in COMMANDS.findall(section(title)))
+    assert script
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REPRISE_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+    shell = ["bash", "-e", "-o", "pipefail", "-c", script]
+    run = subprocess.run(shell, cwd=checkout, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def section(title: str) -> str:
+    """The text below the heading that begins with ``title``."""
+    (found,) = (part for part in ADDING.split("\n## ") if part.startswith(title))
+    return found
+
+
+def test_the_method_of_the_page_stands_beside_random_in_a_report(checkout: Path) -> None:
+    run_commands(checkout, "A method")
+    (report,) = checkout.glob("outputs/lb_relax/one-*/report.html")
+    assert "active" in report.read_text()
+    table = pd.read_csv(report.parent / "report.csv")
+    assert set(table.loc[table["metric"] == "primal_bound", "method"]) == {"random", "active"}
+
+
+def test_the_paper_of_the_page_is_trained_swept_and_judged_and_an_own_folder_builds_on_it(checkout: Path) -> None:
+    printed = run_commands(checkout, "A paper", "Your own folder")
+    (folder,) = (path.parent for path in checkout.glob("outputs/ripples/activation_small-*/report.csv"))
+    results = pd.read_parquet(folder / "results.parquet")
+    assert len(results[results["metric"] == "error"]) == 6
+    table = pd.read_csv(folder / "report.csv").set_index(["method", "metric"])
+    assert table.loc[("sine", "error"), "published"] == 0.002
+    verdicts = pd.read_csv(folder / "claims.csv").set_index("claim")["status"]
+    assert verdicts["sine_beats_relu"] in ("reproduced", "contradicted", "inconclusive")
+    assert re.search(r"not run +ripples: At the paper's size", printed)
+    assert len(list(checkout.glob("outputs/waves/wide/*/metrics.json"))) == 1
+
+
+def launches() -> list[str]:
+    """Every line of README.md and the pages that calls the launcher, without what the page says about it."""
+    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    lines = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
+    found = [re.sub(r"^\.venv/bin/|\s{3,}.*$", "", line) for line in lines]
+    shown = dict.fromkeys(line for line in found if line.startswith("python launch.py ") and "..." not in line)
+    return [line for line in shown if "ripples/" not in line and "lns/active" not in line]
+
+
+@pytest.mark.parametrize("line", launches())
+def test_every_launch_on_the_pages_composes(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = shlex.split(line, comments=True)[2:]
+    if not {"--help", "--cfg"} & set(arguments):
+        arguments += ["--cfg", "job", "--resolve"]
+    assert command.main(lambda cfg: None, arguments) == 0, capsys.readouterr().err
+
+
+def test_every_link_of_the_pages_leads_to_a_file() -> None:
+    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))]
+    assert links
+    missing = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
