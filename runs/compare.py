@@ -21,8 +21,9 @@ from runs import page, statistics
 from runs.errors import RepriseError
 from runs.files import atomic_write
 from runs.names import NOT_PART_OF_A_RUN
-from runs.results import Sweep, flatten, load
+from runs.results import Sweep, load
 from runs.searches import OPTIMUM, Searches, with_anytime_metrics
+from runs.variants import flatten
 
 COLUMNS = ["method", "metric", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "p_value", "n", "test"]
 FEW_INSTANCES = 6

@@ -1,11 +1,13 @@
 """Results of one problem instance, kept as soon as they are known, and the tables a run makes of them.
 
 Each instance is one file written by whichever rank solved it; rank zero gathers them when all are there. A run that was
-killed therefore solves only what is missing.
+killed therefore solves only what is missing. A run that does the work of many (seeds and settings trained as one tensor
+program) leaves a result per instance, method and seed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -44,6 +46,8 @@ class InstanceResult:
         The solution found, if any.
     error
         Why there is no result (an unreadable instance), or "".
+    method, seed
+        Whose result it is, where one run holds several methods or seeds; None for the run's own.
     """
 
     index: int
@@ -53,10 +57,27 @@ class InstanceResult:
     log: dict[str, np.ndarray] = field(default_factory=dict)
     assignment: np.ndarray | None = None
     error: str = ""
+    method: str | None = None
+    seed: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, and what else tells this result from the others of its run."""
+        seed = None if self.seed is None else f"seed {self.seed}"
+        return ", ".join(part for part in (self.name, self.method, seed) if part is not None)
+
+    def columns(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns that say whose rows these are, of which ``run`` has the run's own."""
+        own = {"method": self.method, "seed": self.seed}
+        return {**run, **{key: value for key, value in own.items() if value is not None}, "instance": self.name}
 
 
-def result_path(folder: Path, name: str) -> Path:
-    return folder / "instances" / f"{safe_name(name)}.result.npz"
+def result_path(folder: Path, name: str, method: str | None = None, seed: int | None = None) -> Path:
+    """Where the result of an instance lies; one of its own method or seed meets no other, whatever the names."""
+    if method is None and seed is None:
+        return folder / "instances" / f"{safe_name(name)}.result.npz"
+    digest = hashlib.sha256(json.dumps([name, method, seed]).encode()).hexdigest()[:10]
+    return folder / "instances" / f"{safe_name(f'{name}-{method}-seed{seed}')[:130]}-{digest}.result.npz"
 
 
 def save(folder: Path, result: InstanceResult) -> None:
@@ -67,6 +88,8 @@ def save(folder: Path, result: InstanceResult) -> None:
         "metrics": {key: float(value) for key, value in result.metrics.items()},
         "maximize": None if result.trace is None else result.trace.maximize,
         "error": result.error,
+        "method": result.method,
+        "seed": result.seed,
     }
     arrays: dict[str, np.ndarray] = {"about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)}
     if result.trace is not None:
@@ -76,7 +99,7 @@ def save(folder: Path, result: InstanceResult) -> None:
         arrays["assignment"] = result.assignment
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    atomic_write(result_path(folder, result.name), buffer.getvalue())
+    atomic_write(result_path(folder, result.name, result.method, result.seed), buffer.getvalue())
 
 
 def load(path: Path) -> InstanceResult | None:
@@ -96,52 +119,57 @@ def load(path: Path) -> InstanceResult | None:
         log={key.removeprefix("log."): column for key, column in arrays.items() if key.startswith("log.")},
         assignment=arrays.get("assignment"),
         error=about["error"],
+        method=about.get("method"),
+        seed=about.get("seed"),
     )
 
 
 def load_all(folder: Path) -> list[InstanceResult]:
     """All results below a run folder, in the order of the data set."""
     found = [load(path) for path in (folder / "instances").glob("*.result.npz")]
-    return sorted((result for result in found if result is not None), key=lambda result: result.index)
+    return sorted((result for result in found if result is not None), key=lambda result: (result.index, result.label))
 
 
 def means(results: list[InstanceResult]) -> dict[str, float]:
-    """Mean of every metric over the instances that have it."""
-    names = {name for result in results for name in result.metrics}
-    columns = {name: [result.metrics[name] for result in results if name in result.metrics] for name in sorted(names)}
-    return {name: float(np.mean(finite)) for name, column in columns.items() if (finite := _finite(column))}
-
-
-def _finite(values: list[float]) -> list[float]:
-    return [value for value in values if np.isfinite(value)]
+    """Mean of every metric over the instances and seeds that have it; of each method, ``<metric>/<method>``, if several."""
+    several = len({result.method for result in results}) > 1
+    columns: dict[str, list[float]] = {}
+    for result in results:
+        suffix = f"/{result.method}" if several and result.method is not None else ""
+        for name, value in result.metrics.items():
+            if np.isfinite(value):
+                columns.setdefault(f"{name}{suffix}", []).append(value)
+    return {name: float(np.mean(column)) for name, column in sorted(columns.items())}
 
 
 def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, Any], log: RunLog) -> None:
     """Write ``results.parquet``, and ``traces.parquet``, ``iterations.parquet`` and a figure where there are traces.
 
-    ``run`` holds the columns every row shares: paper, experiment, method, seed. ``log`` shows them on the dashboards.
+    ``run`` holds the columns of the run: paper, experiment, and the method and seed of every result that has not its own.
+    ``log`` shows the tables on the dashboards.
     """
     import pandas as pd
 
-    def of_this_run(frame: pd.DataFrame) -> pd.DataFrame:
-        for name, value in run.items():
-            frame[name] = value
-        return frame
-
-    rows = [(result.name, metric, value) for result in results for metric, value in result.metrics.items()]
-    table = of_this_run(pd.DataFrame(rows, columns=["instance", "metric", "value"]))
+    rows = [
+        {**result.columns(run), "metric": metric, "value": value}
+        for result in results
+        for metric, value in result.metrics.items()
+    ]
+    table = pd.DataFrame(rows, columns=[*run, "instance", "metric", "value"])
     write_parquet(folder / "results.parquet", table)
     log.log_table("results", table)
-    logs = [pd.DataFrame(result.log).assign(instance=result.name) for result in results if result.log]
+    logs = [pd.DataFrame(result.log).assign(**result.columns(run)) for result in results if result.log]
     if logs:
-        write_parquet(folder / "iterations.parquet", of_this_run(pd.concat(logs, ignore_index=True)))
+        write_parquet(folder / "iterations.parquet", pd.concat(logs, ignore_index=True))
     traced = [result for result in results if result.trace is not None and len(result.trace)]
     if traced:
-        traces = pd.concat([_trace_frame(result) for result in traced], ignore_index=True)
-        write_parquet(folder / "traces.parquet", of_this_run(traces))
-        log.log_curves("anytime", traces, series="instance")
+        frames = [_trace_frame(result) for result in traced]
+        of_whom = [frame.assign(**result.columns(run)) for frame, result in zip(frames, traced, strict=True)]
+        write_parquet(folder / "traces.parquet", pd.concat(of_whom, ignore_index=True))
+        curves = pd.concat(frames, ignore_index=True)
+        log.log_curves("anytime", curves, series="instance")
         path = folder / "figures" / "anytime.png"
-        atomic_write(path, anytime_figure(traces))
+        atomic_write(path, anytime_figure(curves))
         log.log_figure("anytime", path)
 
 
@@ -149,7 +177,7 @@ def _trace_frame(result: InstanceResult) -> pd.DataFrame:
     import pandas as pd
 
     assert result.trace is not None
-    return pd.DataFrame({**result.trace.to_arrays(), "maximize": result.trace.maximize, "instance": result.name})
+    return pd.DataFrame({**result.trace.to_arrays(), "maximize": result.trace.maximize, "instance": result.label})
 
 
 def anytime_figure(traces: pd.DataFrame) -> bytes:

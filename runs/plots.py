@@ -197,7 +197,7 @@ def swept_setting(sweep: Sweep) -> str | None:
 
 def _line(figure: Figure, sweep: Sweep, rows: pd.DataFrame, metric: str, setting: str) -> None:
     position: dict[str, tuple[str, Any]] = {
-        run.method: (run.method.split(" [")[0], run.variant.get(setting)) for run in sweep.usable
+        label: (base, run.variant.get(setting)) for run in sweep.usable for label, base in run.methods.items()
     }
     axis = figure.subplots()
     bases = sorted({position[method][0] for method in rows["method"]})

@@ -189,7 +189,7 @@ class RunRecord:
                 "score": metrics.get(wanted) if wanted else None,
                 "wall_seconds": time.monotonic() - self._began,
                 "peak_memory_gib": environment.peak_memory_gib(),
-                "instance_errors": {result.name: result.error for result in results if result.error},
+                "instance_errors": {result.label: result.error for result in results if result.error},
             },
         )
 

@@ -25,7 +25,8 @@ from runs.plots import Plot, metric_plots, search_plots
 from runs.published import CONF, Published, load_published
 from runs.record import RunStatus
 from runs.report_page import render_report
-from runs.results import Run, Sweep, load
+from runs.results import Sweep, load
+from runs.run_folder import Run
 from runs.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
 from runs.summary import SUMMARY, as_text, print_to_terminal
 from runs.tables import summarise

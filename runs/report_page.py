@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,18 @@ from runs.outcomes import FLAGS, outcomes
 from runs.plots import Plot
 from runs.published import Published
 from runs.record import RunStatus
-from runs.results import Run, Sweep, dataset_of, differing_settings
+from runs.results import Sweep, dataset_of
+from runs.run_folder import Run
 from runs.searches import ANYTIME_METRICS
 from runs.tables import beside_published
+from runs.variants import differing_settings
 from runs.verdicts import Judgement
 
 MAX_OVERVIEW_METRICS = 16
 MAX_RUNS_WITH_FIGURES = 6
 """Of more runs, each keeps the figures it drew to its own folder."""
 MAX_SETTING_TEXT = 80
+MAX_LISTED = 4
 WIDE_PIXELS = 900
 
 
@@ -38,7 +41,11 @@ def render_report(
     """The page as bytes; see :mod:`runs.page` for what it promises."""
     lost = [run for run in sweep.runs if not run.usable]
     commands = _commands(sweep.runs)
-    anchors = {(run.paper, run.experiment, run.method): anchor for run, anchor in commands if anchor}
+    anchors = {
+        (c["run"].paper, c["run"].experiment, name): c["anchor"]
+        for c in reversed(commands)
+        for name in c["run"].methods
+    }
     overview = _overview(table, anchors)
     figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
     run_figures = _run_figures(sweep, plots)
@@ -210,16 +217,25 @@ def _environment(runs: list[Run]) -> dict[str, Any]:
     return {"facts": facts, "packages": packages}
 
 
-def _commands(runs: list[Run]) -> list[tuple[Run, str]]:
-    """Every run, sorted by method; the first of each method carries the anchor that the overview points to."""
+def _commands(runs: list[Run]) -> list[dict[str, Any]]:
+    """Every run with the methods and seeds of its rows, sorted by method, and the anchor that the overview points to."""
     ordered = sorted(runs, key=lambda run: (run.paper, run.experiment, run.method, run.dataset, run.seed))
-    commands: list[tuple[Run, str]] = []
-    seen: set[tuple[str, str, str]] = set()
-    for run in ordered:
-        key = run.paper, run.experiment, run.method
-        commands.append((run, "" if key in seen else f"runs-{len(seen)}"))
-        seen.add(key)
-    return commands
+    return [
+        {
+            "run": run,
+            "anchor": f"runs-{number}",
+            "methods": _listed(sorted(run.methods) or [run.method], "methods"),
+            "seeds": _listed(run.seeds, "seeds"),
+        }
+        for number, run in enumerate(ordered)
+    ]
+
+
+def _listed(values: Sequence[Any], what: str) -> str:
+    """All values where they are few, else the first and how many there are."""
+    if len(values) <= MAX_LISTED:
+        return ", ".join(str(value) for value in values)
+    return f"{values[0]} and {len(values) - 1} more {what}"
 
 
 def _relative(folder: Path) -> str:

@@ -6,14 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, Trace, attains_best, primal_gap, primal_integral
 from runs.outcomes import outcomes, without_optimum
-from runs.results import RESULT_COLUMNS, Run, Sweep, dataset_of
+from runs.results import Sweep, dataset_of
+from runs.run_folder import RESULT_COLUMNS, Run
 
 SURVIVAL_THRESHOLD = 0.01
 OPTIMUM = "optimum"
@@ -97,7 +98,7 @@ class Searches:
                 if search.problem not in pointless:
                     entries.append(search)
                     budgets.append(run.budget)
-                    tried[search.problem].add((position, run.method))
+                    tried[search.problem].add((position, search.method))
         optima = _optima(run.results for sweep in sweeps for run in sweep.usable)
         rivalled = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
         clock: Clock = "evaluations" if any(budget.get("evaluations") for budget in budgets) else "seconds"
@@ -195,15 +196,17 @@ def with_anytime_metrics(results: pd.DataFrame, searches: Searches) -> pd.DataFr
 
 def _searches_of(run: Run) -> Iterable[Search]:
     """A trace per instance; an instance with results but without a trace is a search that found nothing."""
-    found: set[str] = set()
-    for instance, rows in () if run.traces is None else run.traces.groupby("instance", sort=True):
-        found.add(str(instance))
+    keys = ["method", "instance", "seed"]
+    found: set[tuple[str, str, int]] = set()
+    for key, rows in () if run.traces is None else run.traces.groupby(keys, sort=True):
+        method, instance, seed = cast(tuple[str, str, int], key)
+        found.add((method, instance, seed))
         columns = {name: rows[name].to_numpy() for name in ("seconds", "evaluations", "objective", "bound")}
         trace = Trace.from_arrays(columns, maximize=bool(rows["maximize"].iloc[0]))
-        yield Search(run.paper, run.experiment, run.method, str(instance), run.seed, trace)
-    searched = run.results["metric"].isin(("feasible", "primal_bound"))
-    for instance in sorted(set(run.results.loc[searched, "instance"]) - found):
-        yield Search(run.paper, run.experiment, run.method, instance, run.seed, Trace())
+        yield Search(run.paper, run.experiment, method, instance, seed, trace)
+    searched = run.results.loc[run.results["metric"].isin(("feasible", "primal_bound")), keys]
+    for method, instance, seed in sorted(set(searched.itertuples(index=False, name=None)) - found):
+        yield Search(run.paper, run.experiment, method, instance, seed, Trace())
 
 
 def _value(trace: Trace, clock: Clock, at: float | None) -> float:

@@ -21,7 +21,7 @@ from runs.searches import ANYTIME_METRICS
 
 if TYPE_CHECKING:
     from runs.report import ReportSummary
-    from runs.results import Run
+    from runs.run_folder import Run
 
 SEARCH_COLUMNS = {
     "primal_gap": "final primal gap",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from runs.outcomes import contradictions, outcomes, without_optimum
-from runs.results import RESULT_COLUMNS
+from runs.run_folder import RESULT_COLUMNS
 
 FLAGS = {
     "optimal": (1, 1, 0, 0),

@@ -16,7 +16,8 @@ from PIL import Image
 
 from runs.anytime import Trace
 from runs.report import build, main, print_to_terminal
-from runs.results import RESULT_COLUMNS, load
+from runs.results import load
+from runs.run_folder import RESULT_COLUMNS
 from runs.tables import REPORT_COLUMNS
 from runs.verdicts import CLAIM_COLUMNS, Verdict
 

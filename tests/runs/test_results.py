@@ -9,7 +9,9 @@ import pytest
 from filelock import FileLock
 
 from runs.errors import ConfigError
-from runs.results import RESULT_COLUMNS, differing_settings, flatten, load
+from runs.results import load
+from runs.run_folder import RESULT_COLUMNS
+from runs.variants import differing_settings, flatten
 
 WHOLE = {"all": {"accuracy": 0.9}}
 

@@ -9,7 +9,7 @@ import pytest
 
 from runs.errors import ConfigError
 from runs.published import load_published
-from runs.results import RESULT_COLUMNS
+from runs.run_folder import RESULT_COLUMNS
 from runs.tables import REPORT_COLUMNS, beside_published, summarise
 
 
