@@ -1,0 +1,166 @@
+"""A one-layer transformer followed in time: its dynamics integrated, and what the theorems speak of observed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from data.text.synthetic import CoOccurrence
+from runs import interrupt
+from runs.errors import SolverFailure
+from solvers.base import Budget
+from solvers.dynamics.flow import FlowIntegrator, WithIntegrals
+from solvers.dynamics.one_layer_transformer import Moment, OneLayerDynamics
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Observations at n times; classes (K), context tokens (L), distinct tokens of a class (U).
+
+    Parameters
+    ----------
+    dynamics
+        What was followed.
+    times
+        (n,) in steps of SGD without momentum.
+    states
+        (n, dimension) flat states, for ``dynamics.split``.
+    z, dz, c, f
+        (n, K, L) attention logits of each class's query, their velocity, token weights and features.
+    alpha
+        (n, K) probability of the right next token.
+    xi
+        (n, K, U) growth factors dz_ml / f_nl^2, from every distinct token of a class.
+    gamma
+        (n, K) how strongly f_n itself is still pushed: the coefficient of f_n in Y (e_n - alpha_n) on the distinct tokens.
+    growth
+        (n, K) B_n, the integral of xi_n, measured from the class's dominant token.
+    pushed
+        (n, K) integral of gamma.
+    evaluations, seconds
+        The cost.
+    """
+
+    dynamics: OneLayerDynamics
+    times: Float[np.ndarray, " n"]
+    states: Float[np.ndarray, "n dimension"]
+    z: Float[np.ndarray, "n K L"]
+    dz: Float[np.ndarray, "n K L"]
+    c: Float[np.ndarray, "n K L"]
+    f: Float[np.ndarray, "n K L"]
+    alpha: Float[np.ndarray, "n K"]
+    xi: Float[np.ndarray, "n K U"]
+    gamma: Float[np.ndarray, "n K"]
+    growth: Float[np.ndarray, "n K"]
+    pushed: Float[np.ndarray, "n K"]
+    evaluations: int
+    seconds: float
+
+    def of_distinct(self, values: Float[np.ndarray, "n K L"]) -> Float[np.ndarray, "n K U"]:
+        """The part of an observation that belongs to each class's distinct tokens, in increasing co-occurrence."""
+        return _take(values, self.dynamics.distinct)
+
+    @property
+    def fitted_at(self) -> float:
+        """t0' = K ln M / eta_Y, when theory expects the decoder to have fitted (Theorem 4)."""
+        data = self.dynamics.data
+        return fitting_time(data, self.dynamics.eta_Y)
+
+    @property
+    def distinct_entropy(self) -> Float[np.ndarray, " n"]:
+        """Entropy in nats of c over a class's distinct tokens alone, mean over the classes (page, section 4)."""
+        from scipy.special import entr
+
+        share = self.of_distinct(self.c)
+        share = share / share.sum(axis=-1, keepdims=True)
+        return entr(share).sum(axis=-1).mean(axis=-1)
+
+
+class FollowedDynamics:
+    """A solver that follows one kind of dynamics of the one-layer transformer from Y = 0, Z = 0.
+
+    Parameters
+    ----------
+    dynamics
+        :class:`OneLayerDynamics` given data and rates: the gradient flow, or the paper's reduction of it.
+    integrator
+        How it is followed.
+    """
+
+    def __init__(
+        self, dynamics: Callable[[CoOccurrence, float, float], OneLayerDynamics], integrator: FlowIntegrator
+    ) -> None:
+        self.dynamics, self.integrator = dynamics, integrator
+
+    def follow(
+        self,
+        data: CoOccurrence,
+        eta_Y: float,
+        eta_Z: float,
+        times: Sequence[float] | np.ndarray,
+        budget: Budget | None = None,
+    ) -> Path:
+        """Integrate and observe at ``times``, the first of which is 0.
+
+        Raises
+        ------
+        SolverFailure
+            The budget ended before the last time, or the integrator gave up.
+        Interrupted
+            A signal came.
+        """
+        dynamics = self.dynamics(data, eta_Y, eta_Z)
+        flow = WithIntegrals(dynamics, lambda time, state, velocity: _integrand(dynamics, state))
+        trajectory = self.integrator.integrate(flow, np.asarray(times, dtype=float), budget=budget)
+        interrupt.check()
+        if not trajectory.complete:
+            raise SolverFailure(
+                f"the budget of {trajectory.seconds:.1f} s and {trajectory.evaluations} evaluations ended before time "
+                f"{times[-1]:g}; raise task.budget or shorten task.horizon"
+            )
+        states, integrals = flow.split(trajectory.states)
+        moments = [dynamics.observe(state) for state in states]
+        z, dz, c, f = (np.stack([getattr(m, name) for m in moments]) for name in ("z", "dz", "c", "f"))
+        right = np.arange(dynamics.classes), dynamics.next_column
+        return Path(
+            dynamics=dynamics,
+            times=trajectory.times,
+            states=states,
+            z=z,
+            dz=dz,
+            c=c,
+            f=f,
+            alpha=np.stack([m.alpha[right] for m in moments]),
+            xi=_take(dz, dynamics.distinct) / _take(f, dynamics.distinct) ** 2,
+            gamma=np.stack([_gamma(dynamics, m) for m in moments]),
+            growth=integrals[:, : dynamics.classes],
+            pushed=integrals[:, dynamics.classes :],
+            evaluations=trajectory.evaluations,
+            seconds=trajectory.seconds,
+        )
+
+
+def fitting_time(data: CoOccurrence, eta_Y: float) -> float:
+    """t0' = K ln M / eta_Y (Theorem 4)."""
+    return float(data.classes * np.log(data.vocabulary_size) / eta_Y)
+
+
+def _integrand(dynamics: OneLayerDynamics, state: np.ndarray) -> np.ndarray:
+    """(2 K,) xi_n from the dominant token, and gamma_n."""
+    moment = dynamics.observe(state)
+    dominant = dynamics.distinct[:, -1:]
+    xi = _take(moment.dz, dominant) / _take(moment.f, dominant) ** 2
+    return np.concatenate([xi[:, 0], _gamma(dynamics, moment)])
+
+
+def _gamma(dynamics: OneLayerDynamics, moment: Moment) -> Float[np.ndarray, " K"]:
+    """Least squares of v_n on f_n over the distinct tokens, where no other class's features reach."""
+    f, v = _take(moment.f, dynamics.distinct), _take(moment.v, dynamics.distinct)
+    return np.sum(f * v, axis=-1) / np.sum(f * f, axis=-1)
+
+
+def _take(values: Float[np.ndarray, "... K L"], tokens: Int[np.ndarray, "K some"]) -> Float[np.ndarray, "... K some"]:
+    return np.take_along_axis(values, np.broadcast_to(tokens, (*values.shape[:-2], *tokens.shape)), axis=-1)
