@@ -153,12 +153,12 @@ def watched(module: ModuleType, probe: Probe, building: str, solving: str, share
             with probe.during(solving, share=share):
                 return self.model.run(report)
 
-    def solve_native(incumbent: Any, build: Callable[[], native.Native], find_any: Any = None) -> Any:
+    def solve_native(incumbent: Any, build: Callable[[], native.Native], *arguments: Any, **options: Any) -> Any:
         def watched_build() -> native.Native:
             with probe.during(building, share=share):
                 return Watched(build())
 
-        return native.solve_native(incumbent, watched_build, find_any)
+        return native.solve_native(incumbent, watched_build, *arguments, **options)
 
     with patch.object(module, "solve_native", solve_native):
         yield

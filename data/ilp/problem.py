@@ -13,7 +13,11 @@ import scipy.sparse as sp
 
 from runs.errors import InvalidProblem
 
+FEASIBILITY = 1e-6
+"""How far a side may be passed, times max(1, |side|)."""
+
 INTEGRALITY = 1e-6
+"""How far from an integer an integer variable may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,22 +155,30 @@ class ILP:
         """Value of ``x`` (n,) in the problem's own sense, offset included."""
         return float(self.c @ np.asarray(x, np.float64)) + self.offset
 
-    def is_feasible(self, x: np.ndarray, tol: float = 1e-6) -> bool:
+    @cached_property
+    def tolerant(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """``lb``, ``ub``, ``row_lo`` and ``row_hi``, each passed by :data:`FEASIBILITY` times max(1, |side|)."""
+        return self._passed_by(FEASIBILITY)
+
+    def is_feasible(self, x: np.ndarray, tol: float = FEASIBILITY) -> bool:
         """True when ``x`` (n,) is finite and keeps bounds and rows to ``tol * max(1, |side|)``, integrality to 1e-6."""
         x = np.asarray(x, np.float64)
         if x.shape != (self.n,) or not np.isfinite(x).all():
             return False
+        lb, ub, row_lo, row_hi = self.tolerant if tol == FEASIBILITY else self._passed_by(tol)
+        if not ((x >= lb).all() and (x <= ub).all()):
+            return False
         whole = x[self.integer]
-        return bool(
-            (x >= self.lb - _slack(self.lb, tol)).all()
-            and (x <= self.ub + _slack(self.ub, tol)).all()
-            and (np.abs(whole - np.rint(whole)) <= INTEGRALITY).all()
-            and self._rows_hold(self.A @ x, tol)
-        )
+        if not (np.abs(whole - np.rint(whole)) <= INTEGRALITY).all():
+            return False
+        activity = self.A @ x
+        return bool((activity >= row_lo).all() and (activity <= row_hi).all())
 
-    def _rows_hold(self, activity: np.ndarray, tol: float) -> bool:
-        above = activity >= self.row_lo - _slack(self.row_lo, tol)
-        return bool(above.all() and (activity <= self.row_hi + _slack(self.row_hi, tol)).all())
+    def _passed_by(self, tol: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        lb, ub, row_lo, row_hi = (
+            tol * np.maximum(1.0, np.abs(a)) for a in (self.lb, self.ub, self.row_lo, self.row_hi)
+        )
+        return self.lb - lb, self.ub + ub, self.row_lo - row_lo, self.row_hi + row_hi
 
     def worst_violation(self, x: np.ndarray) -> tuple[str, float]:
         """What ``x`` (n,) breaks most, relative to max(1, |side|), for messages.
@@ -296,10 +308,6 @@ class ILP:
             raise InvalidProblem(
                 f"{self.name}: the coefficient at {where} is {self.A.data[k]}; expected a finite number"
             )
-
-
-def _slack(side: np.ndarray, tol: float) -> np.ndarray:
-    return tol * np.maximum(1.0, np.abs(side))
 
 
 def _vector(values: Any, size: int, key: str, name: str, dtype: type = np.float64) -> np.ndarray:

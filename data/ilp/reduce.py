@@ -10,9 +10,6 @@ import scipy.sparse as sp
 from data.ilp.problem import ILP, INTEGRALITY
 from runs.errors import InvalidProblem
 
-FEASIBILITY = 1e-6
-"""Scaled tolerance to which a row without a free variable must hold; as in :meth:`ILP.is_feasible`."""
-
 REDUNDANCY = 1e-9
 """Scaled tolerance to which a row may be exceeded and still counts as never violated."""
 
@@ -60,14 +57,14 @@ class Reducer:
         scale_lo, scale_hi = np.maximum(1.0, np.abs(problem.row_lo)), np.maximum(1.0, np.abs(problem.row_hi))
         self._redundant_lo = problem.row_lo - REDUNDANCY * scale_lo
         self._redundant_hi = problem.row_hi + REDUNDANCY * scale_hi
-        self._feasible_lo = problem.row_lo - FEASIBILITY * scale_lo
-        self._feasible_hi = problem.row_hi + FEASIBILITY * scale_hi
+        self._lb, self._ub, self._feasible_lo, self._feasible_hi = problem.tolerant
         counts = np.diff(self._columns.indptr)
         at_lower = self._columns.data * np.repeat(problem.lb, counts)
         at_upper = self._columns.data * np.repeat(problem.ub, counts)
         # packing and covering problems have sides in one direction only, which halves the work
         self._least = np.minimum(at_lower, at_upper) if (problem.row_lo > -np.inf).any() else None
         self._most = np.maximum(at_lower, at_upper) if (problem.row_hi < np.inf).any() else None
+        self._known: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def reduce(self, fixed: np.ndarray, values: np.ndarray) -> Reduction:
         """Fix the variables in ``fixed`` (n,) bool at ``values`` (n,), of which the free entries are not read.
@@ -104,16 +101,8 @@ class Reducer:
 
     def _fixed_values(self, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
         problem = self.problem
-        rounded = np.where(problem.integer, np.rint(values), values)
-        with np.errstate(invalid="ignore"):  # inf - inf
-            whole = np.abs(values - rounded) <= INTEGRALITY
-        good = (
-            whole
-            & np.isfinite(values)
-            & (values >= problem.lb - FEASIBILITY * np.maximum(1.0, np.abs(problem.lb)))
-            & (values <= problem.ub + FEASIBILITY * np.maximum(1.0, np.abs(problem.ub)))
-        )
-        if not good[fixed].all():
+        rounded, good = self._rounded(values)
+        if not (good | ~fixed).all():
             j = int(np.flatnonzero(fixed & ~good)[0])
             kind = "an integer" if problem.integer[j] else "a number"
             raise InvalidProblem(
@@ -121,6 +110,17 @@ class Reducer:
                 f"expected {kind} in [{problem.lb[j]:.12g}, {problem.ub[j]:.12g}]"
             )
         return np.where(fixed, rounded, 0.0)
+
+    def _rounded(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``values`` with exact integers, and where they may be fixed; remembered for a read-only array (an incumbent)."""
+        if self._known is not None and self._known[0] is values:
+            return self._known[1:]
+        rounded = np.where(self.problem.integer, np.rint(values), values)
+        with np.errstate(invalid="ignore"):  # inf - inf
+            whole = np.abs(values - rounded) <= INTEGRALITY
+        good = whole & np.isfinite(values) & (values >= self._lb) & (values <= self._ub)
+        self._known = None if values.flags.writeable else (values, rounded, good)
+        return rounded, good
 
     def _rows_left(self, free: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, sp.csr_matrix]:
         """Rows that the remaining bounds can violate, and rows without a free variable that are violated; sorted.

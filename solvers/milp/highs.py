@@ -18,6 +18,9 @@ from solvers.milp.highs_model import pass_model, quiet_highs, set_option
 from solvers.milp.incumbent import Incumbent
 from solvers.milp.native import Candidate, Outcome, solve_native
 
+SMALL_MODEL = 20_000
+"""Nonzeros up to which HiGHS calls back often enough to be stopped in time without a thread of its own."""
+
 
 class Highs:
     """Branch and bound with HiGHS, one thread; see :class:`solvers.milp.base.MilpSolver`.
@@ -67,7 +70,8 @@ class Highs:
             feasibility = replace(problem, c=np.zeros(problem.n), offset=0.0)
             return self.solve(feasibility, budget=rest, rng=rng)
 
-        return solve_native(incumbent, lambda: _HighsModel(self, incumbent, seed), find_any)
+        here = problem.A.nnz <= SMALL_MODEL
+        return solve_native(incumbent, lambda: _HighsModel(self, incumbent, seed), find_any, here=here)
 
 
 class _HighsModel:
@@ -107,7 +111,7 @@ class _HighsModel:
             report(Candidate(x, seconds, int(data.mip_node_count), self._bound(data.mip_dual_bound)))
 
         def on_check(event: Any) -> None:
-            if self._stop:
+            if self._stop or self._incumbent.meter.exhausted:
                 event.interrupt()
 
         highs = self._highs

@@ -1,6 +1,7 @@
-"""Runs a blocking native solver in a worker thread, so that signals, the deadline and incumbents are seen while it works.
+"""Runs a blocking native solver so that signals, the deadline and incumbents are seen while it works.
 
-Signal handlers of Python run in the main thread between byte codes: a native call there would delay them to its end.
+Signal handlers of Python run in the main thread between byte codes: a native call there would delay them to its end, or to
+its next callback. So a solver works in a thread of its own, unless its model is so small that callbacks come all the time.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class Native(Protocol):
 
 
 def solve_native(
-    incumbent: Incumbent, build: Callable[[], Native], find_any: Callable[[], Solution] | None = None
+    incumbent: Incumbent,
+    build: Callable[[], Native],
+    find_any: Callable[[], Solution] | None = None,
+    *,
+    here: bool = False,
 ) -> Solution:
     """Build and run a native model; the answer of a back end.
 
@@ -68,6 +73,9 @@ def solve_native(
         Makes the model, in the worker thread too: its time is part of the budget.
     find_any
         Solves the problem without an objective, which tells an infeasible problem from an unbounded one.
+    here
+        Run in the caller's thread: for a small model that looks at signals and deadline itself. A thread costs up to half
+        of the time of a sub-ILP of a few hundred variables.
     """
     if incumbent.problem.n == 0:
         incumbent.offer(np.zeros(0))
@@ -75,7 +83,7 @@ def solve_native(
     with interrupt.watch():
         if incumbent.meter.exhausted:
             return incumbent.solution(_stopped())
-        outcome = _run(build, incumbent) or Outcome(_stopped())
+        outcome = _run_here(build, incumbent) if here else _run(build, incumbent) or Outcome(_stopped())
         if outcome.ambiguous:
             outcome = _told_apart(incumbent, outcome, find_any)
         status = outcome.status
@@ -98,6 +106,38 @@ def _told_apart(incumbent: Incumbent, outcome: Outcome, find_any: Callable[[], S
         return Outcome(found.status, nodes=outcome.nodes)
     incumbent.offer(found.assignment)
     return Outcome(Status.UNBOUNDED, nodes=outcome.nodes)
+
+
+def _run_here(build: Callable[[], Native], incumbent: Incumbent) -> Outcome:
+    """An error while a candidate is looked at must not unwind through the native callback that brought it."""
+    errors: list[BaseException] = []
+
+    def report(candidate: Candidate) -> None:
+        try:
+            _offer(incumbent, candidate)
+        except BaseException as error:
+            errors.append(error)
+            native.stop()
+
+    try:
+        native = build()
+        outcome = native.run(report)
+    except Exception as error:
+        raise _explained(error, incumbent) from error
+    if errors:
+        raise errors[0]
+    return outcome
+
+
+def _offer(incumbent: Incumbent, candidate: Candidate) -> None:
+    incumbent.offer(candidate.x, candidate.seconds, candidate.nodes, candidate.bound)
+
+
+def _explained(error: BaseException, incumbent: Incumbent) -> BaseException:
+    """What the caller gets to see of an error inside a native solver."""
+    if isinstance(error, RepriseError) or not isinstance(error, Exception):
+        return error
+    return SolverFailure(f"the native solver failed on {incumbent.problem.name}: {error}")
 
 
 def _run(build: Callable[[], Native], incumbent: Incumbent) -> Outcome | None:
@@ -135,14 +175,12 @@ def _run(build: Callable[[], Native], incumbent: Incumbent) -> Outcome | None:
             except queue.Empty:
                 continue
             if isinstance(event, Candidate):
-                incumbent.offer(event.x, event.seconds, event.nodes, event.bound)
+                _offer(incumbent, event)
             elif isinstance(event, Outcome):
                 thread.join()
                 return event
-            elif isinstance(event, RepriseError) or not isinstance(event, Exception):
-                raise event
             else:
-                raise SolverFailure(f"the native solver failed on {incumbent.problem.name}: {event}") from event
+                raise _explained(event, incumbent)
     except BaseException:
         stop()
         raise

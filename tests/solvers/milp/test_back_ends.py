@@ -327,7 +327,7 @@ def test_budget_ends_the_solve_with_the_best_so_far(name):
     answer = run(name, problem, Budget(seconds=1.0), initial=start)
     assert answer.status == Status.FEASIBLE
     assert answer.objective < problem.objective(start)
-    assert 1.0 <= answer.trace.seconds[-1] < 30.0  # a broken limit would run for minutes
+    assert 0.9 <= answer.trace.seconds[-1] < 30.0  # a broken limit would run for minutes
 
 
 @every_back_end
