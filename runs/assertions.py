@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from runs.anytime import Clock
 from runs.errors import ConfigError, nearest
 from runs.published import CONF, read_entries
 
+PUBLISHED = "published"
 _TEST_FIELDS = ("kind", "over", "level", "minimal_effect", "relative", "at")
 _REQUIRED = ("id", "statement", "source", "metric", "better", "ours", "against", "experiment")
 
@@ -26,10 +27,14 @@ class Claim:
     ----------
     metric
         A metric of the results, or one of the recomputed anytime metrics; ``<metric>/<data set>`` looks at that set alone.
+    ours
+        A method; where ``against`` is ``published``, a name of the reader's choice for what is ours, as all methods count.
     against
-        Method names, every one of which must be beaten; or one number.
+        Method names, every one of which must be beaten; or one number; or ``published``, all the published numbers of this
+        metric (and data set) for the experiment, which ours must agree with.
     kind, over, level
-        The paired test; pairs are instances (averaged over seeds) or seeds (averaged over instances).
+        The paired test; pairs are instances (averaged over seeds) or seeds (averaged over instances). Against ``published``
+        it is ``welch``: of the means over seeds, adjusted over the numbers compared (Holm).
     minimal_effect
         What the effect must exceed; a negative value asks for "not worse by more than".
     relative
@@ -47,12 +52,17 @@ class Claim:
     ours: str
     against: tuple[str, ...] | float
     experiment: str
-    kind: statistics.TestKind = "wilcoxon"
+    kind: statistics.TestKind | Literal["welch"] = "wilcoxon"
     over: str = "instances"
     level: float = 0.05
     minimal_effect: float = 0.0
     relative: bool = False
     at: tuple[Clock, float] | None = None
+
+    @property
+    def asserts_agreement(self) -> bool:
+        """True for a claim that our numbers are the published ones."""
+        return self.kind == "welch"
 
     @property
     def opponents(self) -> tuple[str | float, ...]:
@@ -90,8 +100,14 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
         if name != "against" and (not isinstance(item.get(name), str) or not item[name].strip()):
             raise ConfigError(f"{where}: field '{name}' must be a text, found {item.get(name)!r}")
     _one_of(where, "better", item["better"], ("lower", "higher"))
-    kind = _one_of(where, "test.kind", test.get("kind", "wilcoxon"), statistics.TEST_KINDS)
-    over = _one_of(where, "test.over", test.get("over", "instances"), ("instances", "seeds"))
+    kind = _one_of(where, "test.kind", test.get("kind", "wilcoxon"), (*statistics.TEST_KINDS, "welch"))
+    if (item.get("against") == PUBLISHED) != (kind == "welch"):
+        raise ConfigError(f"{where}: 'against: {PUBLISHED}' and 'test.kind: welch' need each other")
+    if kind == "welch":
+        _refuse_what_pairs_need(where, test)
+    over = _one_of(
+        where, "test.over", test.get("over", "seeds" if kind == "welch" else "instances"), ("instances", "seeds")
+    )
     level = _number(where, "test.level", test.get("level", 0.05))
     if not 0 < level < 1:
         raise ConfigError(f"{where}: field 'test.level' must lie between 0 and 1, found {level:g}")
@@ -103,7 +119,7 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
         paper=paper,
         **{name: item[name].strip() for name in _REQUIRED if name != "against"},
         against=_parse_against(where, item.get("against")),
-        kind=cast(statistics.TestKind, kind),
+        kind=cast(Any, kind),
         over=over,
         level=level,
         minimal_effect=_number(where, "test.minimal_effect", test.get("minimal_effect", 0.0)),
@@ -112,13 +128,21 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
     )
 
 
+def _refuse_what_pairs_need(where: str, test: dict[str, Any]) -> None:
+    """Means of unpaired seeds have no instances to pair, no mean to be relative to, and no anytime curve."""
+    if test.get("over", "seeds") != "seeds":
+        raise ConfigError(f"{where}: field 'test.over' must be seeds for kind welch, found {test['over']!r}")
+    if name := next((name for name in ("minimal_effect", "relative", "at") if name in test), None):
+        raise ConfigError(f"{where}: field 'test.{name}' does not apply to kind welch")
+
+
 def _parse_against(where: str, value: Any) -> tuple[str, ...] | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise ConfigError(
-            f"{where}: field 'against' must be a method name, a list of them, or a number; found {value!r}"
+            f"{where}: field 'against' must be a method name, a list of them, a number, or {PUBLISHED}; found {value!r}"
         )
     return tuple(names)
 

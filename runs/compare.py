@@ -21,6 +21,7 @@ from runs import page, statistics
 from runs.errors import RepriseError
 from runs.files import atomic_write
 from runs.names import NOT_PART_OF_A_RUN
+from runs.number_format import interval, largest, number, quantity
 from runs.results import Sweep, load
 from runs.searches import OPTIMUM, Searches, with_anytime_metrics
 from runs.variants import flatten
@@ -182,11 +183,12 @@ def _print(comparison: Comparison) -> None:
         table.add_column(name, justify="left" if name in ("method", "metric") else "right", overflow="fold")
     for row in comparison.table.to_dict("records"):
         metric = str(row["metric"])
-        bounds = page.interval(row["ci_low"], row["ci_high"], metric)
-        cells = [page.quantity(row[name], metric) for name in ("mean_a", "mean_b", "difference")]
+        scale = largest((row["mean_a"], row["mean_b"]))
+        bounds = interval(row["ci_low"], row["ci_high"], metric, scale)
+        cells = [quantity(row[name], metric, scale=scale) for name in ("mean_a", "mean_b", "difference")]
         cells[2] = f"{cells[2]}\n{bounds}".strip()
         style = "bold" if row["p_value"] < LEVEL else ""
-        texts = (row["method"], metric, *cells, page.number(row["p_value"], 2), row["n"])
+        texts = (row["method"], metric, *cells, number(row["p_value"], 2), row["n"])
         table.add_row(*(escape(str(text)) for text in texts), style=style)
     console.print(table)
     for name, methods in (("A", comparison.only_a), ("B", comparison.only_b)):

@@ -16,7 +16,7 @@ from runs import page
 from runs.assertions import Claim, load_claims
 from runs.errors import ConfigError
 from runs.files import atomic_write, read_json
-from runs.published import CONF
+from runs.published import CONF, Published, load_published
 from runs.results import load
 from runs.statistics import Interval
 from runs.verdicts import Judgement, Verdict, evaluate, to_frame
@@ -39,7 +39,7 @@ def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
     Raises
     ------
     ConfigError
-        A ``claims.yaml`` breaks the format.
+        A ``claims.yaml`` or ``published.yaml`` breaks the format.
     OSError
         ``outputs`` cannot be written to.
     """
@@ -47,7 +47,8 @@ def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
     claims = {paper: load_claims(paper, conf) for paper in papers}
     wanted = {claim.experiment for entries in claims.values() for claim in entries}
     sweeps = latest_sweeps(outputs, wanted)
-    judgements = [judgement for paper in papers for judgement in _judge_paper(claims[paper], sweeps)]
+    published = {paper: load_published(paper, conf) for paper in papers}
+    judgements = [j for paper in papers for j in _judge_paper(claims[paper], sweeps, published[paper])]
     ledger = Ledger(judgements, outputs / "claims.html", outputs / "claims.csv")
     outputs.mkdir(parents=True, exist_ok=True)
     with FileLock(outputs / ".claims.lock", is_singleton=False):
@@ -83,12 +84,13 @@ def command_of(experiment: str) -> str:
     return f"python launch.py experiment={experiment}"
 
 
-def _judge_paper(claims: list[Claim], sweeps: dict[str, Path]) -> Iterator[Judgement]:
+def _judge_paper(claims: list[Claim], sweeps: dict[str, Path], published: list[Published]) -> Iterator[Judgement]:
     """The claims of a paper in the order of its file."""
     judged: dict[str, Judgement] = {}
     for experiment in {claim.experiment for claim in claims} & set(sweeps):
         try:
-            judged |= {j.claim.id: j for j in evaluate(load(sweeps[experiment]), claims, experiment)}
+            found = evaluate(load(sweeps[experiment]), claims, experiment, published=published)
+            judged |= {judgement.claim.id: judgement for judgement in found}
         except ConfigError as error:
             missing = [claim for claim in claims if claim.experiment == experiment]
             judged |= {claim.id: _without(claim, Verdict.INCONCLUSIVE, str(error)) for claim in missing}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,19 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 @dataclass(frozen=True)
 class Published:
-    """One published number. ``value`` is None where the source could not be read; ``recalled`` marks it as unchecked."""
+    """One published number.
+
+    Parameters
+    ----------
+    value
+        None where the source could not be read.
+    std, n
+        Standard deviation (not error) over ``n`` seeds or repetitions, in the unit of ``value``; None where not printed.
+    unit
+        That of our metric; "%" is understood for the metrics that are shown in percent (``runs.tables.FRACTIONS``).
+    recalled
+        Not checked against the source.
+    """
 
     paper: str
     method: str
@@ -28,6 +41,8 @@ class Published:
     protocol: str = ""
     note: str = ""
     recalled: bool = False
+    std: float | None = None
+    n: int | None = None
 
     def fits(self, experiment: str, method: str, metric: str, dataset: str) -> bool:
         """True if results of ours measure the same thing; the small version of an experiment counts as the experiment."""
@@ -81,12 +96,31 @@ def _entry(path: Path, paper: str, position: int, item: Any) -> Published:
     for name in ("method", "metric", "source"):
         if not isinstance(item.get(name), str) or not item[name]:
             raise ConfigError(f"{where}: field '{name}' must be a text, found {item.get(name)!r}")
-    value = item.get("value")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ConfigError(f"{where}: field 'value' must be a number or null, found {value!r}")
-    texts = {name: str(item.get(name) or "") for name in known - {"value", "recalled"}}
+    value, (std, n) = _number(where, "value", item.get("value")), _spread(where, item)
+    texts = {name: str(item.get(name) or "") for name in known - {"value", "recalled", "std", "n"}}
     recalled = bool(item.get("recalled")) or texts["source"].lower().startswith("recalled")
-    return Published(paper=paper, value=None if value is None else float(value), recalled=recalled, **texts)
+    return Published(paper=paper, value=value, recalled=recalled, std=std, n=n, **texts)
+
+
+def _spread(where: str, item: dict[str, Any]) -> tuple[float | None, int | None]:
+    std, n = _number(where, "std", item.get("std")), item.get("n")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise ConfigError(f"{where}: field 'n' must be a number of repetitions, 1 or more, found {n!r}")
+    if std is not None and std < 0:
+        raise ConfigError(f"{where}: field 'std' must not be negative, found {std:g}")
+    if std is not None and (n is None or n < 2):
+        raise ConfigError(f"{where}: field 'std' needs field 'n', the 2 or more repetitions it is taken over")
+    if std is not None and item.get("value") is None:
+        raise ConfigError(f"{where}: field 'std' needs field 'value'")
+    return std, n
+
+
+def _number(where: str, name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{where}: field '{name}' must be a number or null, found {value!r}")
+    return float(value)
 
 
 def _same(ours: str, theirs: str) -> bool:

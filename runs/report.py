@@ -1,6 +1,7 @@
 """The report of a sweep or a run, rebuilt from the run records alone: ``python -m runs.report FOLDER``.
 
-It leaves ``report.html``, ``report.csv``, ``claims.csv``, ``results.parquet`` and ``figures/*.png`` in the folder.
+It leaves ``report.html``, ``report.csv``, ``claims.csv``, ``results.parquet`` and ``figures/*.png`` in the folder, and
+``published.csv`` where some of its numbers have been published.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TypeVar
 import pandas as pd
 from filelock import FileLock
 
+from runs.agreement import PUBLISHED_COLUMNS, Agreement, agreements
 from runs.anytime import Clock
 from runs.assertions import Claim, load_claims
 from runs.errors import ConfigError, RepriseError
@@ -45,6 +47,8 @@ class ReportSummary:
         The rows of ``report.csv``.
     judgements
         The claims that the sweep decides, with their verdicts.
+    agreements
+        The published numbers with a counterpart in the sweep, tested where possible; the rows of ``published.csv``.
     failed
         Runs that failed, were killed or cannot be read, each with its cause.
     running
@@ -63,6 +67,7 @@ class ReportSummary:
 
     table: pd.DataFrame
     judgements: list[Judgement]
+    agreements: list[Agreement]
     failed: list[Run]
     running: list[Run]
     outcomes: pd.DataFrame
@@ -109,15 +114,21 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         published += _tolerant(load_published, paper, conf, problems)
         claims += _tolerant(load_claims, paper, conf, problems)
     table = summarise(results, published)
-    judgements = [j for paper, name in sweep.experiments for j in evaluate(sweep, claims, f"{paper}/{name}", searches)]
+    agreeing = agreements(results, published)
+    judgements = [
+        judgement
+        for paper, name in sweep.experiments
+        for judgement in evaluate(sweep, claims, f"{paper}/{name}", searches, published)
+    ]
     plots = _plots(sweep, searches, results, {claim.metric for claim in claims} | {p.metric for p in published})
-    figures = _write_tables(sweep, results, table, judgements, plots)
+    figures = _write_tables(sweep, results, table, judgements, agreeing, plots)
     html = sweep.folder / "report.html"
-    page = render_report(sweep, results, table, judgements, published, plots, [*lost_instances, *problems])
+    page = render_report(sweep, results, table, judgements, published, agreeing, plots, [*lost_instances, *problems])
     atomic_write(html, page)
     return ReportSummary(
         table=table,
         judgements=judgements,
+        agreements=agreeing,
         failed=[run for run in sweep.runs if not run.usable and run.status != RunStatus.RUNNING],
         running=[run for run in sweep.runs if run.status == RunStatus.RUNNING],
         outcomes=ended,
@@ -156,12 +167,20 @@ def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: set[s
 
 
 def _write_tables(
-    sweep: Sweep, results: pd.DataFrame, table: pd.DataFrame, judgements: list[Judgement], plots: list[Plot]
+    sweep: Sweep,
+    results: pd.DataFrame,
+    table: pd.DataFrame,
+    judgements: list[Judgement],
+    agreeing: list[Agreement],
+    plots: list[Plot],
 ) -> list[Path]:
     """Everything but the page. A single run's own ``results.parquet`` is its record and stays as it is."""
     folder = sweep.folder
     atomic_write(folder / "report.csv", table.to_csv(index=False).encode())
     atomic_write(folder / "claims.csv", to_frame(judgements).to_csv(index=False).encode())
+    if agreeing:
+        rows = pd.DataFrame([agreement.row() for agreement in agreeing], columns=PUBLISHED_COLUMNS)
+        atomic_write(folder / "published.csv", rows.to_csv(index=False).encode())
     if not sweep.is_single_run:
         write_parquet(folder / "results.parquet", results)
     figures = []

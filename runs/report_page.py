@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from runs import page
+from runs.agreement import Agreement, in_words, shown_difference
+from runs.number_format import largest
 from runs.outcomes import FLAGS, outcomes
 from runs.plots import Plot
 from runs.published import Published
@@ -35,6 +37,7 @@ def render_report(
     table: pd.DataFrame,
     judgements: list[Judgement],
     published: list[Published],
+    agreeing: list[Agreement],
     plots: list[Plot],
     problems: list[str],
 ) -> bytes:
@@ -76,7 +79,7 @@ def render_report(
         judgements=page.claim_rows(judgements),
         overview=overview,
         level="95 %",
-        published=_published(results, table, published),
+        published=_published(results, table, published, agreeing),
         figures=figures,
         run_figures=run_figures,
         single=sweep.is_single_run,
@@ -98,6 +101,7 @@ def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> 
     split = [_split(e, m, whole) for e, m in zip(table["experiment"], table["metric"], strict=True)]
     table = table.assign(base=[base for base, _ in split], dataset=[dataset for _, dataset in split])
     metrics = _ordered(set(table.loc[table["n"] > 0, "base"]))[:MAX_OVERVIEW_METRICS]
+    scales = {metric: largest(table.loc[table["base"] == metric, "mean"]) for metric in metrics}
     several = table["experiment"].nunique() > 1, table["dataset"].ne("").any()
     rows = []
     for (paper, experiment, dataset, method), block in table.groupby(
@@ -105,7 +109,7 @@ def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> 
     ):
         by_metric: dict[str, dict[Any, Any]] = {str(row["base"]): row for row in block.to_dict("records")}
         names = ([experiment] if several[0] else []) + ([dataset or "all"] if several[1] else []) + [method]
-        cells = [_cell(by_metric.get(metric), metric) for metric in metrics]
+        cells = [_cell(by_metric.get(metric), metric, scales[metric]) for metric in metrics]
         rows.append(
             {
                 "names": names,
@@ -128,17 +132,24 @@ def _ordered(metrics: Iterable[str]) -> list[str]:
     return sorted(metrics, key=lambda metric: (rank.get(metric, len(rank)), metric))
 
 
-def _cell(row: dict[Any, Any] | None, metric: str) -> dict[str, Any]:
-    if row is None:
-        return {"mean": None, "low": None, "high": None, "unit": "", "metric": metric}
-    return {"mean": row["mean"], "low": row["ci_low"], "high": row["ci_high"], "unit": row["unit"], "metric": metric}
+def _cell(row: dict[Any, Any] | None, metric: str, scale: float) -> dict[str, Any]:
+    row = row or {"mean": None, "ci_low": None, "ci_high": None, "unit": ""}
+    cell = {"mean": row["mean"], "low": row["ci_low"], "high": row["ci_high"], "unit": row["unit"]}
+    return cell | {"metric": metric, "scale": scale}
 
 
-def _published(results: pd.DataFrame, table: pd.DataFrame, published: list[Published]) -> dict[str, Any]:
-    pairs = [
-        (entry, None if row is None else row.to_dict()) for entry, row in beside_published(results, table, published)
-    ]
-    return {"found": [p for p in pairs if p[1] is not None], "rest": [p for p in pairs if p[1] is None]}
+def _published(
+    results: pd.DataFrame, table: pd.DataFrame, published: list[Published], agreeing: list[Agreement]
+) -> dict[str, Any]:
+    tested = {(item.entry, item.experiment): item for item in agreeing if item.tested}
+    found: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    for entry, row in beside_published(results, table, published):
+        ours = None if row is None else row.to_dict()
+        line = {"entry": entry, "ours": ours, "test": tested.get((entry, ours["experiment"])) if ours else None}
+        (found if ours else rest).append(line)
+    shown = shown_difference(agreeing)
+    return {"found": found, "rest": rest, "words": in_words(agreeing, shown) if shown else ""}
 
 
 def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:

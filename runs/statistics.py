@@ -32,6 +32,15 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Mean and standard deviation (of the sample, n - 1) of ``n`` independent values; NaN where unknown."""
+
+    mean: float
+    std: float
+    n: int
+
+
+@dataclass(frozen=True)
 class PairedTest:
     """Outcome of a paired test of ``n`` differences against a threshold.
 
@@ -150,6 +159,25 @@ def paired_test(
         else:
             raise ConfigError(f"test.kind is '{kind}'; choose one of {', '.join(TEST_KINDS)}")
     return PairedTest(interval, p_value, direction, standardised_effect(excess))
+
+
+def welch_test(ours: Sample, theirs: Sample, level: float = 0.05) -> tuple[Interval, float]:
+    """Difference of two means with its interval, and the two-sided p-value that there is none.
+
+    Without a spread on both sides there is no interval and p is NaN; where neither side varies it is 1 for equal means and
+    NaN for others, as nothing then says how much they might vary.
+    """
+    difference = ours.mean - theirs.mean
+    if min(ours.n, theirs.n) < 2 or not np.isfinite(ours.std + theirs.std):
+        return Interval(difference, None, None, ours.n), float("nan")
+    a, b = ours.std**2 / ours.n, theirs.std**2 / theirs.n
+    negligible = 1e-12 * max(abs(ours.mean), abs(theirs.mean))
+    if np.sqrt(a + b) <= negligible:
+        return Interval(difference, None, None, ours.n), 1.0 if abs(difference) <= negligible else float("nan")
+    freedom = (a + b) ** 2 / (a**2 / (ours.n - 1) + b**2 / (theirs.n - 1))
+    half = float(stats.t.ppf(1 - level / 2, freedom) * np.sqrt(a + b))
+    test = stats.ttest_ind_from_stats(ours.mean, ours.std, ours.n, theirs.mean, theirs.std, theirs.n, equal_var=False)
+    return Interval(difference, difference - half, difference + half, ours.n), float(test.pvalue)
 
 
 def rank_sum_p(a: npt.ArrayLike, b: npt.ArrayLike) -> float:

@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from runs.agreement import in_words, shown_difference
 from runs.anytime import Clock
+from runs.number_format import NONE, interval, largest, number, quantity
 from runs.outcomes import Outcome
-from runs.page import NONE, claim_rows, interval, number, quantity
+from runs.page import claim_rows
 from runs.searches import ANYTIME_METRICS
 
 if TYPE_CHECKING:
@@ -59,8 +61,10 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
     for row in claim_rows(summary.judgements):
         style = _STYLE[row["status"]]
         numbers = f"effect {row['effect']} {row['interval']}, p {row['p_value']}, n {row['n']}"
-        detail = numbers if row["n"] else row["reason"]
+        detail = row["reason"] if row["claim"].asserts_agreement or not row["n"] else numbers
         console.print(f"[{style}]{row['status']}[/{style}]  {escape(row['claim'].statement)} ({escape(detail)})")
+    if (shown := shown_difference(summary.agreements)) is not None:
+        console.print(f"published: {escape(in_words(summary.agreements, shown))}", highlight=False)
     problems = [*summary.problems, *summary.lost_instances]
     for problem in problems[:MAX_LINES]:
         console.print(f"[red]problem[/red]  {escape(problem)}")
@@ -117,20 +121,28 @@ def _outcome(rows: pd.DataFrame) -> str:
 
 
 def _table(title: str, rows: pd.DataFrame, clock: Clock) -> Table:
-    """Methods by what matters most, best first where there is a primal gap."""
+    """Methods by what matters most, best first where there is a primal gap.
+
+    Where the terminal is narrow, names are broken into lines; numbers never.
+    """
     metrics = _chosen(set(rows["metric"]), clock)
+    found = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
+    methods = sorted(set(rows["method"]))
+    if "primal_gap" in metrics:
+        methods.sort(key=lambda method: found[method, "primal_gap"]["mean"] if (method, "primal_gap") in found else 2.0)
     table = Table(title=escape(title), title_justify="left")
     table.add_column("method", overflow="fold")
+    columns = []
     for metric in metrics:
         base, _, dataset = metric.partition("/")
         name = (SEARCH_COLUMNS | ALONE_COLUMNS).get(base)
-        table.add_column(escape(f"{name} {dataset}".strip() if name else metric), justify="right")
-    cells = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
-    methods = sorted(set(rows["method"]))
-    if "primal_gap" in metrics:
-        methods.sort(key=lambda method: cells[method, "primal_gap"]["mean"] if (method, "primal_gap") in cells else 2.0)
-    for method in methods:
-        table.add_row(escape(method), *(_cell(cells.get((method, metric))) for metric in metrics))
+        scale = largest(found[method, metric]["mean"] for method in methods if (method, metric) in found)
+        columns.append([_cell(found.get((method, metric)), scale) for method in methods])
+        widest = max((len(line) for cell in columns[-1] for line in cell.split("\n")), default=1)
+        header = escape(f"{name} {dataset}".strip() if name else metric)
+        table.add_column(header, justify="right", overflow="fold", min_width=widest)
+    for method, *cells in zip(methods, *columns, strict=True):
+        table.add_row(escape(method), *(escape(cell) for cell in cells))
     return table
 
 
@@ -144,11 +156,11 @@ def _chosen(metrics: set[str], clock: Clock) -> list[str]:
     return [metric for metric in whole if metric not in ANYTIME_METRICS][:MAX_METRICS]
 
 
-def _cell(row: dict | None) -> str:
+def _cell(row: dict | None, scale: float) -> str:
     if row is None:
         return NONE
-    bounds = interval(row["ci_low"], row["ci_high"], row["metric"])
-    return escape(f"{quantity(row['mean'], row['metric'], row['unit'])}\n{bounds}".strip())
+    bounds = interval(row["ci_low"], row["ci_high"], row["metric"], scale)
+    return f"{quantity(row['mean'], row['metric'], row['unit'], scale)}\n{bounds}".strip()
 
 
 def _shown(path: Path) -> str:

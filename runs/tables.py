@@ -71,6 +71,14 @@ def beside_published(
 
 def _published_columns(theirs: Published, metric: str) -> tuple[float | None, str, str]:
     """Published value, source and unit, the value in the unit of ours."""
-    if metric in FRACTIONS and theirs.unit == "%":
-        return None if theirs.value is None else theirs.value / 100, theirs.source, ""
-    return theirs.value, theirs.source, theirs.unit or UNITS.get(metric, "")
+    unit = "" if _in_percent(theirs) else theirs.unit or UNITS.get(metric, "")
+    return in_our_unit(theirs, theirs.value), theirs.source, unit
+
+
+def in_our_unit(theirs: Published, number: float | None) -> float | None:
+    """A number of a published entry, its value or its standard deviation, in the unit of ours."""
+    return number / 100 if number is not None and _in_percent(theirs) else number
+
+
+def _in_percent(theirs: Published) -> bool:
+    return theirs.metric in FRACTIONS and theirs.unit == "%"

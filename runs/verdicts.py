@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from runs import statistics
+from runs.agreement import agreements, in_words, shown_difference
 from runs.assertions import Claim
 from runs.errors import ConfigError, nearest
+from runs.published import Published
 from runs.results import Sweep, dataset_of
 from runs.searches import METRICS_AT, Searches, with_anytime_metrics
 
@@ -28,8 +30,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim with its verdict. ``effect`` is how much better ours is, in the metric's unit (or relative); ``p_value`` is
-    adjusted over the claims of the sweep (Holm); ``reason`` says in words what decided."""
+    """A claim with its verdict.
+
+    Parameters
+    ----------
+    effect
+        How much better ours is, in the metric's unit (or relative). Of a claim of agreement it is the largest difference,
+        or the clearest one where it is contradicted, and its ``n`` are the published numbers that were tested.
+    p_value
+        Adjusted over the paired claims of the sweep, or over the published numbers of a claim of agreement (Holm).
+    effect_size
+        Mean difference in standard deviations.
+    reason
+        What decided, in words.
+    """
 
     claim: Claim
     status: Verdict
@@ -46,12 +60,17 @@ class Judgement:
 
 
 def evaluate(
-    sweep: Sweep, claims: Iterable[Claim], experiment: str, searches: Searches | None = None
+    sweep: Sweep,
+    claims: Iterable[Claim],
+    experiment: str,
+    searches: Searches | None = None,
+    published: Iterable[Published] = (),
 ) -> list[Judgement]:
     """Judge the claims that ``experiment`` ("lb_relax/table_small") decides by the runs of a sweep.
 
     A claim against several methods needs all of them beaten (intersection-union test); p-values are adjusted over the
-    claims judged together (Holm).
+    claims judged together (Holm). A claim that ours agree with the ``published`` numbers is contradicted as soon as one of
+    them differs, by a test adjusted over these numbers alone: adjusting it further would only make it easier to bear out.
     """
     chosen = [claim for claim in claims if claim.experiment == experiment]
     if not chosen:
@@ -61,9 +80,13 @@ def evaluate(
     searches = Searches.of(sweep) if searches is None else searches
     results = with_anytime_metrics(sweep.results, searches)
     results = results[(results["paper"] == paper) & (results["experiment"] == name)]
-    outcomes = [_outcome(claim, results, searches) for claim in chosen]
+    published = [entry for entry in published if entry.paper == paper]
+    agreeing = {claim.id: _judge_agreement(claim, results, published) for claim in chosen if claim.asserts_agreement}
+    paired = [claim for claim in chosen if not claim.asserts_agreement]
+    outcomes = [_outcome(claim, results, searches) for claim in paired]
     adjusted = statistics.holm([outcome.p_value for outcome in outcomes])
-    return [_judge(claim, outcome, float(p)) for claim, outcome, p in zip(chosen, outcomes, adjusted, strict=True)]
+    judged = {claim.id: _judge(claim, o, float(p)) for claim, o, p in zip(paired, outcomes, adjusted, strict=True)}
+    return [(agreeing | judged)[claim.id] for claim in chosen]
 
 
 def to_frame(judgements: Iterable[Judgement]) -> pd.DataFrame:
@@ -113,7 +136,39 @@ def _judge(claim: Claim, outcome: _Outcome, p_value: float) -> Judgement:
     return Judgement(claim, status, outcome.effect, p_value, outcome.effect_size, outcome.reason)
 
 
+def _judge_agreement(claim: Claim, results: pd.DataFrame, published: list[Published]) -> Judgement:
+    try:
+        metric, dataset = _resolve(claim, results)
+    except ConfigError as error:
+        return Judgement(claim, Verdict.INCONCLUSIVE, _NO_DATA, float("nan"), float("nan"), f"no data: {error}")
+    rows = results[results["metric"] == metric]
+    if dataset:
+        rows = rows[rows["instance"].map(dataset_of) == dataset]
+        published = [entry for entry in published if entry.dataset]
+    beside = agreements(rows, [entry for entry in published if entry.metric == metric], claim.level)
+    shown = shown_difference(beside, claim.level)
+    if shown is None:
+        reason = f"no data: of {len(beside)} published numbers with a counterpart here, none can be tested: it takes"
+        reason += " their std and n, and two seeds of ours or more"
+        return Judgement(claim, Verdict.INCONCLUSIVE, _NO_DATA, float("nan"), float("nan"), reason)
+    tested = [item.adjusted for item in beside if item.tested]
+    status, caution = Verdict.CONTRADICTED, ""
+    if min(tested) >= claim.level:
+        status, caution = Verdict.REPRODUCED, "; that no difference was found is weaker than that there is none"
+    effect, reason = _gain(claim, shown.difference, len(tested)), in_words(beside, shown, claim.level) + caution
+    return Judgement(claim, status, effect, min(tested), float("nan"), reason)
+
+
+def _gain(claim: Claim, difference: statistics.Interval, n: int) -> statistics.Interval:
+    """A difference as how much better ours is."""
+    mean, low, high = difference.mean, difference.low, difference.high
+    if claim.better == "higher":
+        return statistics.Interval(mean, low, high, n)
+    return statistics.Interval(-mean, None if high is None else -high, None if low is None else -low, n)
+
+
 def _reason(claim: Claim, opponent: str | float, test: statistics.PairedTest) -> str:
+    assert claim.kind != "welch"
     n = test.effect.n
     what = f"against {opponent}, {n} paired {claim.over}"
     if statistics.smallest_p(claim.kind, n) >= claim.level:
@@ -133,6 +188,7 @@ def _against(claim: Claim, values: pd.DataFrame, opponent: str | float) -> stati
     pairs = pd.concat([ours, theirs], axis=1, join="inner", keys=["ours", "theirs"]).dropna()
     if pairs.empty:
         raise ConfigError(f"'{claim.ours}' and '{opponent}' have no {claim.over} in common")
+    assert claim.kind != "welch"
     gain = pairs["ours"] - pairs["theirs"] if claim.better == "higher" else pairs["theirs"] - pairs["ours"]
     reference = pairs["theirs"].abs().to_numpy() if claim.relative else None
     return statistics.paired_test(gain.to_numpy(), claim.kind, claim.level, claim.minimal_effect, reference)

@@ -10,6 +10,7 @@ from runs.assertions import load_claims
 from runs.errors import ConfigError
 
 EXPERIMENT = "lb_relax/table_small"
+WELCH = {"against": "published"}
 
 
 def entry(**changes: Any) -> dict[str, Any]:
@@ -26,6 +27,12 @@ def test_a_claims_file_is_read_with_its_defaults(conf) -> None:
     assert (first.against, first.kind, first.over, first.level) == (("theirs",), "wilcoxon", "instances", 0.05)
     assert (second.against, second.at, second.relative) == (("a", "b"), ("evaluations", 10.0), True)
     assert load_claims("other", path) == []
+
+
+def test_agreement_with_the_published_numbers_may_call_ours_anything(conf) -> None:
+    (found,) = load_claims("lb_relax", conf(claims=[entry(ours="our 32 cells", **WELCH, test={"kind": "welch"})]))
+    assert found.asserts_agreement
+    assert (found.ours, found.against, found.over) == ("our 32 cells", ("published",), "seeds")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,12 @@ def test_a_claims_file_is_read_with_its_defaults(conf) -> None:
         ({"test": {"at": {"seconds": "x"}}}, "field 'test.at.seconds'"),
         ({"test": {"lvl": 0.1}}, "unknown field 'test.lvl'; did you mean 'level'"),
         ({"test": "wilcoxon"}, "field 'test' must be a mapping"),
+        ({"against": "published"}, "'against: published' and 'test.kind: welch' need each other"),
+        ({"test": {"kind": "welch"}}, "'against: published' and 'test.kind: welch' need each other"),
+        (WELCH | {"test": {"kind": "welch", "over": "instances"}}, "field 'test.over' must be seeds for kind welch"),
+        (WELCH | {"test": {"kind": "welch", "minimal_effect": 1}}, "field 'test.minimal_effect' does not apply"),
+        (WELCH | {"test": {"kind": "welch", "relative": True}}, "field 'test.relative' does not apply to kind welch"),
+        (WELCH | {"test": {"kind": "welch", "at": {"seconds": 1}}}, "field 'test.at' does not apply to kind welch"),
         ({"metrik": "x"}, "unknown field 'metrik'; did you mean 'metric'"),
     ],
 )

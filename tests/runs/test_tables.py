@@ -93,6 +93,13 @@ def test_published_fields_are_read_and_recalled_numbers_marked(conf) -> None:
         (entry(value="5.9"), "entry 2: field 'value' must be a number or null, found '5.9'"),
         (entry(valu=1), "entry 2: unknown field 'valu'"),
         (entry(source=None), "entry 2: field 'source' must be a text"),
+        (entry(std="0.1", n=5), "entry 2: field 'std' must be a number or null, found '0.1'"),
+        (entry(std=-0.1, n=5), "entry 2: field 'std' must not be negative"),
+        (entry(std=0.1), "entry 2: field 'std' needs field 'n'"),
+        (entry(std=0.1, n=1), "entry 2: field 'std' needs field 'n', the 2 or more repetitions"),
+        (entry(std=0.1, n=5, value=None), "entry 2: field 'std' needs field 'value'"),
+        (entry(n=2.5), "entry 2: field 'n' must be a number of repetitions, 1 or more, found 2.5"),
+        (entry(value=float("inf")), "entry 2: field 'value' must be a number or null, found inf"),
         ("text", "entry 2: expected a mapping"),
     ],
 )
