@@ -115,14 +115,19 @@ class CoOccurrence:
         size = self.classes * self.num_unique_per_next
         return (first + torch.arange(size)).view(self.classes, self.num_unique_per_next)
 
+    @property
+    def own(self) -> Int[Tensor, "classes own"]:
+        """Ids of all tokens that occur with each class: common, common per query, distinct."""
+        common = self.common.expand(self.classes, -1)
+        return torch.cat([common, self.common_per_query[self.query], self.distinct], dim=1)
+
     @cached_property
     def probabilities(self) -> Float[Tensor, "classes vocabulary"]:
         """P(l|n) in double precision; each row sums to one."""
         weights = torch.zeros(self.classes, self.vocabulary_size, dtype=torch.float64)
-        weights[:, self.common] = self.common_weight
-        rows = torch.arange(self.classes)[:, None]
-        weights[rows, self.common_per_query[self.query]] = self.common_weight
-        weights[rows, self.distinct] = torch.linspace(0.1, 1, self.num_unique_per_next, dtype=torch.float64)
+        weights.scatter_(1, self.own, self.common_weight)
+        ladder = torch.linspace(0.1, 1, self.num_unique_per_next, dtype=torch.float64)
+        weights.scatter_(1, self.distinct, ladder.expand(self.classes, -1))
         return weights / weights.sum(1, keepdim=True)
 
     def sample(

@@ -13,6 +13,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+SMALLEST_NORM = 1e-15
+"""Below it a query's greatest logit belongs to a token that some sequence lacks, and squares soon underflow."""
+
+
+def exponentials(
+    logits: Float[Tensor, "... batch width"], counts: Float[Tensor, "... batch width"]
+) -> Float[Tensor, "... batch width"]:
+    """Each sequence's exp(z_l) times the count of l, up to a factor, the greatest exponential being one."""
+    seen = logits.masked_fill(counts == 0, -torch.inf)
+    return counts * torch.exp(seen - seen.amax(-1, keepdim=True))
+
 
 class NormalizedAttentionCrossEntropy(torch.autograd.Function):
     """-log softmax(Y^T f)_n for f = c / ||c||_2, where c is the attention exp(z_m) over the tokens of a context.
@@ -31,10 +42,13 @@ class NormalizedAttentionCrossEntropy(torch.autograd.Function):
         counts: Float[Tensor, "R batch width"],
         target: Int[Tensor, "R batch"],
     ) -> Float[Tensor, " R"]:
-        likelihood = torch.exp(Z - Z.amax(-1, keepdim=True))
         asked = torch.nn.functional.one_hot(query, Z.shape[1]).to(Z.dtype)
-        f = torch.bmm(asked, likelihood).mul_(counts)
-        f.div_(torch.linalg.vector_norm(f, dim=-1, keepdim=True))
+        f = torch.bmm(asked, torch.exp(Z - Z.amax(-1, keepdim=True))).mul_(counts)
+        norm = torch.linalg.vector_norm(f, dim=-1, keepdim=True)
+        if norm.min() < SMALLEST_NORM:
+            f = exponentials(torch.bmm(asked, Z), counts)
+            norm = torch.linalg.vector_norm(f, dim=-1, keepdim=True)
+        f.div_(norm)
         log_alpha = torch.bmm(f, Y).log_softmax(-1)
         ctx.save_for_backward(asked, f, log_alpha, target, Y)
         return -log_alpha.gather(-1, target[..., None]).mean((1, 2))

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.text.closed_form import NormalizedAttentionCrossEntropy
-from models.text.parametrization import Init, Pairwise, Shape
+from models.text.closed_form import NormalizedAttentionCrossEntropy, exponentials
+from models.text.parametrization import Embedding, Init, Pairwise, Shape
 from runs.errors import ConfigError
 
 Normalization = Literal["norm", "torch", "none"]
@@ -62,7 +62,7 @@ class OneLayerTransformer(nn.Module):
         context_size: int,
         queries: int,
         seeds: Sequence[int],
-        parametrization: Callable[..., nn.Module] = Pairwise,
+        parametrization: Callable[..., Pairwise | Embedding] = Pairwise,
         init: Init = "uniform",
         normalization: Normalization = "norm",
         heads: int = 1,
@@ -145,7 +145,7 @@ class OneLayerTransformer(nn.Module):
         With (T - 1) P(l|n) as ``counts`` it is c_{l|m,n} of the theory, the limit of long sequences.
         """
         logits = _rows(self.attention_logits(), query)
-        weights = self._seen(query, counts)[:, None] * torch.exp(logits - logits.amax(-1, keepdim=True))
+        weights = exponentials(logits, self._seen(query, counts)[:, None])
         return weights / weights.sum(-1, keepdim=True)
 
     def attention_logits(self) -> Float[Tensor, "R heads queries width"]:

@@ -50,6 +50,7 @@ def test_rows_are_distributions_over_what_belongs_to_the_class(world: CoOccurren
     for n in range(world.classes):
         own = torch.cat([world.common, world.common_per_query[world.query[n]], world.distinct[n]])
         assert torch.equal(table[n].nonzero().flatten(), own.sort().values)
+        assert torch.equal(own, world.own[n])
 
 
 def test_the_ladder_of_the_defaults_has_the_published_weights_and_entropy() -> None:
