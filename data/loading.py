@@ -48,9 +48,9 @@ class _From(Sampler[list[int]]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A shuffled training loader that Lightning stops and continues in the middle of an epoch (``state_dict``).
+    """A training loader that Lightning stops and continues in the middle of an epoch (``state_dict``).
 
-    Under ``torch.distributed`` every rank takes its own part of the same order.
+    It shuffles, unless it is given the order; under ``torch.distributed`` every rank takes its own part of the same order.
 
     Parameters
     ----------
@@ -58,17 +58,25 @@ class ResumableLoader(DataLoader[Any]):
         As in ``torch.utils.data.DataLoader``.
     seed
         Determines the order of every epoch.
+    sampler
+        The items of this rank in another order, the same whenever an epoch begins anew.
     **options
         Further options of ``DataLoader`` (workers, collation).
     """
 
     def __init__(
-        self, dataset: Dataset[Any], batch_size: int, seed: int, drop_last: bool = False, **options: Any
+        self,
+        dataset: Dataset[Any],
+        batch_size: int,
+        seed: int,
+        drop_last: bool = False,
+        sampler: Sampler[int] | None = None,
+        **options: Any,
     ) -> None:
-        size = len(dataset)  # type: ignore[arg-type]
-        sampler: Sampler[int] = EpochShuffle(size, seed)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        if sampler is None and torch.distributed.is_available() and torch.distributed.is_initialized():
             sampler = DistributedSampler(dataset, seed=seed, drop_last=drop_last)
+        elif sampler is None:
+            sampler = EpochShuffle(len(dataset), seed)  # type: ignore[arg-type]
         self._order = _From(BatchSampler(sampler, batch_size, drop_last))
         self._yielded = 0
         generator = torch.Generator().manual_seed(seed)

@@ -1,0 +1,207 @@
+"""Language-model batches that run through a text in order, as columns side by side."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning as pl
+import torch
+import torch.distributed
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
+
+from data.download import DataFile
+from data.loading import ResumableLoader
+from data.text.corpus import Vocabulary
+from runs.errors import ConfigError
+
+HELD_OUT = 0.1
+"""Share of a single text, at its end, that evaluates instead of training."""
+
+
+class ContiguousText(pl.LightningDataModule):
+    """Words of one text to train on and of another to evaluate on, in batches (columns, context + 1) of word ids.
+
+    The vocabulary is that of the training text. Batches come in the order of the text, the same in every epoch; a resumed
+    epoch goes on where it stopped. Under ``torch.distributed`` the ranks share the columns of every batch equally.
+
+    Parameters
+    ----------
+    name
+        Name of the pair of texts.
+    vocabulary_size
+        Words that get an id of their own, the most frequent ones, ``<unk>`` included.
+    train, evaluation
+        The two texts; not read if ``path`` is given.
+    path
+        A UTF-8 text file of your own instead, the last tenth of which evaluates.
+    batch_size
+        Columns, over all ranks.
+    context
+        Tokens per sequence.
+    evaluation_batches
+        Batches, spread evenly over the evaluation text, on which training is watched; the test takes all.
+    """
+
+    name: str  # Lightning's own attribute, here never None
+
+    def __init__(
+        self,
+        name: str,
+        vocabulary_size: int,
+        train: DataFile | None = None,
+        evaluation: DataFile | None = None,
+        path: str | None = None,
+        batch_size: int = 20,
+        context: int = 35,
+        evaluation_batches: int = 10,
+    ) -> None:
+        super().__init__()
+        if path is None and (train is None or evaluation is None):
+            raise ConfigError("data.path is null; give a text file, or both data.train and data.evaluation")
+        least = {"vocabulary_size": 2, "batch_size": 1, "context": 1, "evaluation_batches": 1}
+        given = (vocabulary_size, batch_size, context, evaluation_batches)
+        for (field, minimum), value in zip(least.items(), given, strict=True):
+            if value < minimum:
+                raise ConfigError(f"data.{field} is {value}; give at least {minimum}")
+        self.name = name
+        self.vocabulary_size = vocabulary_size
+        self.train, self.evaluation = train, evaluation
+        self.path = path
+        self.batch_size, self.context, self.evaluation_batches = batch_size, context, evaluation_batches
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the texts, fetched first where they are missing.
+
+        Raises
+        ------
+        ConfigError
+            A text is missing, empty, not UTF-8 or too short, or the ranks cannot share the columns: names the setting.
+        """
+        if hasattr(self, "vocabulary"):
+            return
+        if self.path is not None:
+            train, evaluation = self._halves(Path(self.path).expanduser())
+        else:
+            train, evaluation = self._texts()
+        self.train_windows = Windows(share_of_rank(train), self.context)
+        self.evaluation_windows = Windows(share_of_rank(evaluation), self.context)
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """The training text in order."""
+        windows = self.train_windows
+        return ResumableLoader(windows, 1, seed=0, sampler=SequentialSampler(windows), collate_fn=_only)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Batches spread evenly over the evaluation text, always the same."""
+        windows = self.evaluation_windows
+        chosen = np.unique(np.linspace(0, len(windows) - 1, self.evaluation_batches).round().astype(int))
+        return _in_order(Subset(windows, chosen.tolist()))
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        """The whole evaluation text."""
+        return _in_order(self.evaluation_windows)
+
+    def _texts(self) -> tuple[Tensor, Tensor]:
+        assert self.train is not None and self.evaluation is not None
+        with _setting("data.train"):
+            path = self.train.find()
+            self.vocabulary = Vocabulary.of(path, self.vocabulary_size)
+            train = as_columns(self.vocabulary.encode(path), self.batch_size, self.context)
+        with _setting("data.evaluation"):
+            path = self.evaluation.find()
+            return train, as_columns(self.vocabulary.encode(path), self.batch_size, self.context)
+
+    def _halves(self, path: Path) -> tuple[Tensor, Tensor]:
+        with _setting("data.path"):
+            self.vocabulary = Vocabulary.of(path, self.vocabulary_size)
+            ids = self.vocabulary.encode(path)
+            kept = round(len(ids) * (1 - HELD_OUT))
+            train = as_columns(ids[:kept], self.batch_size, self.context)
+        with _setting("data.path, the last tenth that evaluates"):
+            return train, as_columns(ids[kept:], self.batch_size, self.context)
+
+
+class Windows(Dataset[Tensor]):
+    """Item i is the i-th stretch of every column: ``context + 1`` tokens, the last of which begins item i + 1.
+
+    Parameters
+    ----------
+    columns
+        (columns, length) token ids. What fills no whole stretch at the end is left out.
+    context
+        Tokens to predict per stretch.
+    """
+
+    def __init__(self, columns: Int[Tensor, "columns length"], context: int) -> None:
+        self.columns = columns
+        self.context = context
+
+    def __len__(self) -> int:
+        return (self.columns.shape[1] - 1) // self.context
+
+    def __getitem__(self, index: int) -> Int[Tensor, "columns tokens"]:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        start = index * self.context
+        return self.columns[:, start : start + self.context + 1].long()
+
+
+def as_columns(ids: npt.NDArray[np.int32], columns: int, context: int) -> Int[Tensor, "columns length"]:
+    """A text (words,) cut into consecutive columns of equal length; what is left over at the end is dropped.
+
+    Raises
+    ------
+    ConfigError
+        A column would be shorter than one context and the word after it.
+    """
+    length = len(ids) // columns
+    if length <= context:
+        raise ConfigError(
+            f"the text has {len(ids)} words; data.batch_size {columns} times one data.context {context} and the word after "
+            f"it take {columns * (context + 1)}. Give a longer text, or lower one of the two"
+        )
+    return torch.from_numpy(ids[: columns * length].reshape(columns, length))
+
+
+def share_of_rank(columns: Int[Tensor, "columns length"]) -> Int[Tensor, "share length"]:
+    """The columns of this rank: equal consecutive shares in order of rank; all of them without ``torch.distributed``.
+
+    Raises
+    ------
+    ConfigError
+        The columns cannot be shared equally.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return columns
+    ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+    if len(columns) % ranks:
+        raise ConfigError(
+            f"data.batch_size is {len(columns)}, which {ranks} processes cannot share equally; give a multiple of {ranks}"
+        )
+    return columns.chunk(ranks)[rank]
+
+
+@contextlib.contextmanager
+def _setting(name: str) -> Iterator[None]:
+    """Errors inside begin with the setting they are about."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _in_order(windows: Dataset[Tensor]) -> DataLoader[Tensor]:
+    # a generator of its own: a loader without one draws from the global random state that a resumed training restores
+    return DataLoader(windows, batch_size=None, generator=torch.Generator())
+
+
+def _only(batch: list[Any]) -> Any:
+    (item,) = batch
+    return item

@@ -1,0 +1,81 @@
+"""The small causal transformer that the WikiText runs of Scan and Snap train (page, section 3)."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.encoders.dropout import SharedDropout
+from models.encoders.positions import sinusoidal_positions
+from models.encoders.transformer import Activation, Norm, Transformer
+
+
+class TransformerLanguageModel(nn.Module):
+    """Embedding times sqrt(d) plus sinusoidal positions, causal blocks, and a linear decoder of its own.
+
+    Parameters
+    ----------
+    vocabulary_size
+        M, the number of token ids.
+    context
+        Longest sequence.
+    layers, width, heads, feed_forward, dropout, norm, activation
+        As in :class:`models.encoders.transformer.Transformer`; ``dropout`` also applies to the embedded tokens.
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        context: int,
+        layers: int,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float = 0.0,
+        norm: Norm = "post",
+        activation: Activation = "relu",
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, width)
+        self.transformer = Transformer(layers, width, heads, feed_forward, dropout, norm, activation, causal=True)
+        self.decoder = nn.Linear(width, vocabulary_size)
+        self.dropout = SharedDropout(dropout)
+        self.register_buffer("positions", sinusoidal_positions(context, width), persistent=False)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
+        nn.init.zeros_(self.decoder.bias)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """M, the number of token ids."""
+        return self.embedding.num_embeddings
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks."""
+        return len(self.transformer.blocks)
+
+    def feed_forward_parameters(self) -> list[nn.Parameter]:
+        """Weights and biases of the feed-forward networks of all blocks."""
+        return [p for name, p in self.named_parameters() if ".feed_forward." in name]
+
+    def forward(
+        self, tokens: Int[Tensor, "batch tokens"], need_weights: bool = False
+    ) -> tuple[Float[Tensor, "batch tokens vocabulary"], Float[Tensor, "layers batch heads tokens tokens"] | None]:
+        """Logits of the next token at every position and, if asked for, the attention weights.
+
+        Raises
+        ------
+        ValueError
+            The sequence is longer than ``context``.
+        """
+        length = tokens.shape[-1]
+        if length > len(self.positions):
+            raise ValueError(f"the sequence has {length} tokens, more than the context of {len(self.positions)}")
+        embedded = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim) + self.positions[:length]
+        hidden, maps = self.transformer(self.dropout(embedded), need_weights)
+        return self.decoder(hidden), maps

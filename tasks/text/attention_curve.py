@@ -1,0 +1,63 @@
+"""How attention and loss go over training: the curve, what is read off it, and its figure."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+
+Curve = Mapping[int, Mapping[str, float]]
+"""By step: ``evaluation_loss`` and ``entropy_layer_1``, ``entropy_layer_2``, ..."""
+
+
+def columns(curve: Curve) -> dict[str, np.ndarray]:
+    """The curve as columns of equal length, in order of step."""
+    steps = sorted(curve)
+    return {"step": np.array(steps), **{key: np.array([curve[s][key] for s in steps]) for key in curve[steps[0]]}}
+
+
+def mean_entropy(row: Mapping[str, float]) -> float:
+    """Mean of the layers' entropies."""
+    return float(np.mean([value for key, value in row.items() if key.startswith("entropy_layer_")]))
+
+
+def fall_and_stay(curve: Curve) -> dict[str, float]:
+    """What the claim "entropy falls and then stays" is judged by; entropies are means over the layers.
+
+    ``entropy_start``, ``entropy_middle`` (the last evaluation of the first half of training) and ``entropy_end``;
+    ``entropy_fall`` is start - middle, ``late_change`` is abs(end - middle) / abs(fall), infinite without a fall.
+    """
+    steps = sorted(curve)
+    middle = max(step for step in steps if step <= (steps[0] + steps[-1]) / 2)
+    start, half, end = (mean_entropy(curve[step]) for step in (steps[0], middle, steps[-1]))
+    fall = start - half
+    return {
+        "entropy_start": start,
+        "entropy_middle": half,
+        "entropy_end": end,
+        "entropy_fall": fall,
+        "late_change": abs(end - half) / abs(fall) if fall else float("inf"),
+    }
+
+
+def curve_figure(curve: Curve) -> bytes:
+    """PNG of the normalised attention entropy of each layer, and of the evaluation loss, over steps."""
+    from matplotlib.figure import Figure
+
+    table = columns(curve)
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name, values in table.items():
+        if name.startswith("entropy_layer_"):
+            left.plot(table["step"], values, label=f"layer {name.rsplit('_', 1)[-1]}")
+    left.set_ylim(0, 1)
+    left.set_ylabel("attention entropy / ln(keys)")
+    left.legend(fontsize="small")
+    right.plot(table["step"], table["evaluation_loss"], color="black")
+    right.set_ylabel("evaluation loss (nats per word)")
+    for axes in (left, right):
+        axes.set_xlabel("step")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    return buffer.getvalue()
