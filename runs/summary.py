@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ MAX_FIGURES = 3
 MAX_INSTANCES = 30
 MAX_METHODS = 6
 OBJECTIVE_DIGITS = 8
+METHOD_WIDTH = 14
+"""The least that is left to the names of the methods, with the frame around them."""
 _STYLE = {"reproduced": "green", "contradicted": "red", "inconclusive": "yellow"}
 
 
@@ -55,7 +58,7 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
     """Print table, verdicts, lost runs and the paths of the figures and the page."""
     console = console or Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
-        console.print(_table(f"{paper}/{experiment}", rows, summary.clock))
+        console.print(_table(f"{paper}/{experiment}", rows, summary.clock, console.width))
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
@@ -120,10 +123,10 @@ def _outcome(rows: pd.DataFrame) -> str:
     return f"{number(rows['primal_bound'].mean(), OBJECTIVE_DIGITS)} {status}{shown}"
 
 
-def _table(title: str, rows: pd.DataFrame, clock: Clock) -> Table:
+def _table(title: str, rows: pd.DataFrame, clock: Clock, width: int) -> Table:
     """Methods by what matters most, best first where there is a primal gap.
 
-    Where the terminal is narrow, names are broken into lines; numbers never.
+    Where the terminal is narrow, names are broken into lines and the last metrics left out; no number is ever broken.
     """
     metrics = _chosen(set(rows["metric"]), clock)
     found = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
@@ -132,18 +135,31 @@ def _table(title: str, rows: pd.DataFrame, clock: Clock) -> Table:
         methods.sort(key=lambda method: found[method, "primal_gap"]["mean"] if (method, "primal_gap") in found else 2.0)
     table = Table(title=escape(title), title_justify="left")
     table.add_column("method", overflow="fold")
-    columns = []
-    for metric in metrics:
+    columns: list[list[str]] = []
+    room = width - METHOD_WIDTH
+    fair = (width - min(max(map(len, methods)) + 4, width // 3)) // max(len(metrics), 1) - 3
+    for position, metric in enumerate(metrics):
         base, _, dataset = metric.partition("/")
         name = (SEARCH_COLUMNS | ALONE_COLUMNS).get(base)
         scale = largest(found[method, metric]["mean"] for method in methods if (method, metric) in found)
-        columns.append([_cell(found.get((method, metric)), scale) for method in methods])
-        widest = max((len(line) for cell in columns[-1] for line in cell.split("\n")), default=1)
-        header = escape(f"{name} {dataset}".strip() if name else metric)
-        table.add_column(header, justify="right", overflow="fold", min_width=widest)
+        cells = [_cell(found.get((method, metric)), scale) for method in methods]
+        widest = max(len(line) for cell in cells for line in cell.split("\n"))
+        room -= widest + 3
+        if columns and room < 0:
+            table.caption = f"and {len(metrics) - position} more metrics in the report"
+            break
+        header = _broken(f"{name} {dataset}".strip() if name else metric, max(widest, fair))
+        table.add_column(escape(header), justify="right", overflow="fold", min_width=widest)
+        columns.append(cells)
     for method, *cells in zip(methods, *columns, strict=True):
         table.add_row(escape(method), *(escape(cell) for cell in cells))
     return table
+
+
+def _broken(name: str, width: int) -> str:
+    """A name in lines of at most ``width``, broken after underscores if it can be."""
+    lines = textwrap.wrap(name.replace("_", "_ "), width, break_on_hyphens=False)
+    return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
 def _chosen(metrics: set[str], clock: Clock) -> list[str]:

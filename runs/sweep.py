@@ -26,6 +26,7 @@ from runs.isolation import Isolated
 from runs.names import jobs_at_once, sweep_name
 from runs.progress import Display
 from runs.record import LAUNCH_VARIABLE, RunStatus, status
+from runs.slurm import how_to_cancel
 
 GRACE_SECONDS = 60.0
 USAGE_ERRORS = ("ConfigError", "InvalidProblem", "MissingDependency")
@@ -53,17 +54,23 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     jobs = grid(application, cfg)
     if jobs is not None and not jobs:
         raise ConfigError("this sweep has no jobs: a glob(*) that matches nothing, or an empty list of values")
+    alone = one_data_set(cfg, jobs or [])
+    if alone:
+        print(
+            f"data.path replaces every data set of this sweep; each job runs once, as with {alone[0]}", file=sys.stderr
+        )
+        jobs = [job for job in jobs or [] if alone[0] in job]
     folder.mkdir(parents=True, exist_ok=True)
     write_json(
         folder / "sweep.json",
         {
             "paper": cfg.paper,
             "experiment": f"{cfg.paper}/{cfg.experiment}",
-            "command": ["python", "launch.py", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+            "command": ["python", "launch.py", "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
             "jobs": len(jobs) if jobs is not None else None,
         },
     )
-    overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
+    overrides = [*overrides, *alone, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
     os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
     began = time.time()
     with Display(folder, len(jobs) if jobs is not None else None) as display:
@@ -72,6 +79,8 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             code = _supervise(application, job, overrides, folder, display)
             if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
                 print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
+                if _launcher(cfg) == "submitit_slurm":
+                    print(how_to_cancel(folder, began, str(cfg.hydra.launcher.name)), file=sys.stderr)
                 return 128 - code
             _await_survivors(folder, display)
             missing = not_begun(jobs, folder)
@@ -133,6 +142,14 @@ def grid(application: Any, cfg: DictConfig) -> list[list[str]] | None:
     parser = OverridesParser.create(config_loader=application.config_loader)
     batches = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.hydra.overrides.task]), None)
     return [list(job) for job in batches[0]] if batches else []
+
+
+def one_data_set(cfg: DictConfig, jobs: list[list[str]]) -> list[str]:
+    """The override that keeps a sweep to one of its data sets, where ``data.path`` replaces what each would generate."""
+    names = [text for job in jobs for text in job if text.startswith("data=")]
+    paths = {text for job in jobs for text in job if text.startswith("data.path=")}
+    replaced = paths and "data.path=null" not in paths and OmegaConf.select(cfg, "data.generator") is not None
+    return names[:1] if replaced and len(set(names)) > 1 else []
 
 
 def _begun(folder: Path) -> list[Path]:
