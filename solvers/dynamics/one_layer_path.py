@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from data.text.synthetic import CoOccurrence
 from runs import interrupt
 from runs.errors import SolverFailure
 from solvers.base import Budget
-from solvers.dynamics.flow import FlowIntegrator, WithIntegrals
+from solvers.dynamics.flow import Flow, FlowIntegrator, Trajectory, WithIntegrals
 from solvers.dynamics.one_layer_transformer import Moment, OneLayerDynamics
 
 
@@ -65,18 +65,15 @@ class Path:
 
     @property
     def fitted_at(self) -> float:
-        """t0' = K ln M / eta_Y, when theory expects the decoder to have fitted (Theorem 4)."""
+        """t0' = K ln M / eta_y, when theory expects the decoder to have fitted (Theorem 4)."""
         data = self.dynamics.data
-        return fitting_time(data, self.dynamics.eta_Y)
+        return fitting_time(data, self.dynamics.eta_y)
 
-    @property
-    def distinct_entropy(self) -> Float[np.ndarray, " n"]:
-        """Entropy in nats of c over a class's distinct tokens alone, mean over the classes (page, section 4)."""
-        from scipy.special import entr
-
-        share = self.of_distinct(self.c)
-        share = share / share.sum(axis=-1, keepdims=True)
-        return entr(share).sum(axis=-1).mean(axis=-1)
+    def until(self, end: float) -> Path:
+        """The part up to a time."""
+        n = int(np.searchsorted(self.times, end, side="right"))
+        observed = ("times", "states", "z", "dz", "c", "f", "alpha", "xi", "gamma", "growth", "pushed")
+        return replace(self, **{name: getattr(self, name)[:n] for name in observed})
 
 
 class FollowedDynamics:
@@ -98,8 +95,8 @@ class FollowedDynamics:
     def follow(
         self,
         data: CoOccurrence,
-        eta_Y: float,
-        eta_Z: float,
+        eta_y: float,
+        eta_z: float,
         times: Sequence[float] | np.ndarray,
         budget: Budget | None = None,
     ) -> Path:
@@ -112,15 +109,9 @@ class FollowedDynamics:
         Interrupted
             A signal came.
         """
-        dynamics = self.dynamics(data, eta_Y, eta_Z)
+        dynamics = self.dynamics(data, eta_y, eta_z)
         flow = WithIntegrals(dynamics, lambda time, state, velocity: _integrand(dynamics, state))
-        trajectory = self.integrator.integrate(flow, np.asarray(times, dtype=float), budget=budget)
-        interrupt.check()
-        if not trajectory.complete:
-            raise SolverFailure(
-                f"the budget of {trajectory.seconds:.1f} s and {trajectory.evaluations} evaluations ended before time "
-                f"{times[-1]:g}; raise task.budget or shorten task.horizon"
-            )
+        trajectory = self._whole(flow, times, budget)
         states, integrals = flow.split(trajectory.states)
         moments = [dynamics.observe(state) for state in states]
         z, dz, c, f = (np.stack([getattr(m, name) for m in moments]) for name in ("z", "dz", "c", "f"))
@@ -142,10 +133,35 @@ class FollowedDynamics:
             seconds=trajectory.seconds,
         )
 
+    def end(
+        self, data: CoOccurrence, eta_y: float, eta_z: float, time: float, budget: Budget | None = None
+    ) -> tuple[OneLayerDynamics, Moment]:
+        """What is observed at one time, at less cost than a path; errors as in :meth:`follow`."""
+        dynamics = self.dynamics(data, eta_y, eta_z)
+        return dynamics, dynamics.observe(self._whole(dynamics, (0.0, time), budget).states[-1])
 
-def fitting_time(data: CoOccurrence, eta_Y: float) -> float:
-    """t0' = K ln M / eta_Y (Theorem 4)."""
-    return float(data.classes * np.log(data.vocabulary_size) / eta_Y)
+    def _whole(self, flow: Flow, times: Sequence[float] | np.ndarray, budget: Budget | None) -> Trajectory:
+        trajectory = self.integrator.integrate(flow, np.asarray(times, dtype=float), budget=budget)
+        interrupt.check()
+        if not trajectory.complete:
+            raise SolverFailure(
+                f"the budget ended after {trajectory.seconds:.1f} s and {trajectory.evaluations} evaluations, before time "
+                f"{times[-1]:g}; raise task.budget or shorten the path"
+            )
+        return trajectory
+
+
+def distinct_entropy(dynamics: OneLayerDynamics, c: Float[np.ndarray, "K L"]) -> float:
+    """Entropy in nats of c over a class's distinct tokens alone, mean over the classes (page, section 4)."""
+    from scipy.special import entr
+
+    share = _take(c, dynamics.distinct)
+    return float(entr(share / share.sum(axis=-1, keepdims=True)).sum(axis=-1).mean())
+
+
+def fitting_time(data: CoOccurrence, eta_y: float) -> float:
+    """t0' = K ln M / eta_y (Theorem 4)."""
+    return float(data.classes * np.log(data.vocabulary_size) / eta_y)
 
 
 def _integrand(dynamics: OneLayerDynamics, state: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ For T -> infinity the attention of class n (query m, next token n) sees each tok
 
     c_n = P(.|n) exp(z_m) / sum,   f_n = c_n / |c_n|,   alpha_n = softmax(Y^T f_n),   v_n = Y (e_n - alpha_n)
 
-    dY/dt   = eta_Y / K  sum_n f_n (e_n - alpha_n)^T
-    dz_m/dt = eta_Z / K  sum_{n of m} f_n * (v_n - (f_n . v_n) f_n)
+    dY/dt   = eta_y / K  sum_n f_n (e_n - alpha_n)^T
+    dz_m/dt = eta_z / K  sum_{n of m} f_n * (v_n - (f_n . v_n) f_n)
 
 where * is by element: diag(c) is what is left of the softmax' Jacobian, as f_n is orthogonal to the projected gradient, and
 c_n / |c_n| = f_n. Rows of Z are kept for query tokens only, rows of Y and columns of Z only for tokens that precede a query,
@@ -57,7 +57,7 @@ class OneLayerDynamics(ABC):
     ----------
     data
         The co-occurrences P(l|n), and which query owns a class.
-    eta_Y, eta_Z
+    eta_y, eta_z
         Rates of decoder and attention per unit of time; one step of SGD without momentum is one unit.
 
     Raises
@@ -66,11 +66,11 @@ class OneLayerDynamics(ABC):
         A rate is not positive.
     """
 
-    def __init__(self, data: CoOccurrence, eta_Y: float, eta_Z: float) -> None:
-        for name, rate in (("eta_Y", eta_Y), ("eta_Z", eta_Z)):
+    def __init__(self, data: CoOccurrence, eta_y: float, eta_z: float) -> None:
+        for name, rate in (("eta_y", eta_y), ("eta_z", eta_z)):
             if not (rate > 0 and np.isfinite(rate)):
                 raise ConfigError(f"{name} is {rate}; a learning rate must be a positive number")
-        self.data, self.eta_Y, self.eta_Z = data, eta_Y, eta_Z
+        self.data, self.eta_y, self.eta_z = data, eta_y, eta_z
         self.classes = data.classes
         self.tokens: Int[np.ndarray, " L"] = np.arange(data.context_size)
         self.probabilities = data.probabilities.numpy()[:, self.tokens]
@@ -107,28 +107,36 @@ class OneLayerDynamics(ABC):
     def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """v (K, L) and alpha (K, J)."""
 
+    @abstractmethod
+    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+        """Y of a flat state, its columns merged."""
+
+    def parameters(self, state: np.ndarray) -> tuple[Float[np.ndarray, "L M"], Float[np.ndarray, "Q L"]]:
+        """Y with a column for each of the M tokens, and Z, both for context tokens."""
+        merged = self.decoder(state)
+        if merged.shape[1] == self.data.vocabulary_size:
+            return merged, self.attention_logits(state)
+        Y = np.repeat(merged[:, -1:], self.data.vocabulary_size, axis=1)
+        Y[:, self.data.next_token.numpy()] = merged[:, :-1]
+        return Y, self.attention_logits(state)
+
     def observe(self, state: np.ndarray) -> Moment:
         """Everything that can be seen in a state."""
-        weights = self.token_weights(self.attention_logits(state))
-        f = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+        Z = self.attention_logits(state)
+        f = self.features(Z)
         v, alpha = self.gradient_at_features(state, f)
-        z = self.attention_logits(state)[self.query]
         dz = self.attention_velocity(f, v)[self.query]
-        return Moment(z, dz, weights / weights.sum(1, keepdims=True), f, alpha, v)
+        return Moment(Z[self.query], dz, f / f.sum(1, keepdims=True), f, alpha, v)
 
     def features(self, Z: Float[np.ndarray, "Q L"]) -> Float[np.ndarray, "K L"]:
         """f_n of every class."""
-        weights = self.token_weights(Z)
+        weights = self.probabilities * np.exp(Z - Z.max(axis=1, keepdims=True))[self.query]
         return weights / np.linalg.norm(weights, axis=1, keepdims=True)
-
-    def token_weights(self, Z: Float[np.ndarray, "Q L"]) -> Float[np.ndarray, "K L"]:
-        """c_n of every class up to a factor; shifted so that it cannot overflow."""
-        return self.probabilities * np.exp(Z - Z.max(axis=1, keepdims=True))[self.query]
 
     def attention_velocity(self, f: Float[np.ndarray, "K L"], v: Float[np.ndarray, "K L"]) -> Float[np.ndarray, "Q L"]:
         """dZ/dt given what reaches the features."""
         along = np.sum(f * v, axis=1, keepdims=True)
-        return self.eta_Z / self.classes * (self.owner @ (f * (v - along * f)))
+        return self.eta_z / self.classes * (self.owner @ (f * (v - along * f)))
 
     def predictions(self, logits: Float[np.ndarray, "K J"]) -> Float[np.ndarray, "K J"]:
         """alpha_n: the softmax, each column counted as often as it has tokens."""
@@ -147,7 +155,7 @@ class GradientFlow(OneLayerDynamics):
 
     Parameters
     ----------
-    data, eta_Y, eta_Z
+    data, eta_y, eta_z
         As in :class:`OneLayerDynamics`.
     start
         Y (M, M) and Z (M, M) to start from; zeros by default, where the columns of tokens that are never next stay equal.
@@ -156,11 +164,11 @@ class GradientFlow(OneLayerDynamics):
     def __init__(
         self,
         data: CoOccurrence,
-        eta_Y: float,
-        eta_Z: float,
+        eta_y: float,
+        eta_z: float,
         start: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        super().__init__(data, eta_Y, eta_Z)
+        super().__init__(data, eta_y, eta_z)
         if start is None:
             self._initial = np.zeros(len(self.tokens) * len(self.copies) + data.num_last * len(self.tokens))
             return
@@ -186,7 +194,7 @@ class GradientFlow(OneLayerDynamics):
         Y, Z = self.split(state)
         f = self.features(Z)
         errors = self.errors(self.predictions(f @ Y))
-        dY = self.eta_Y / self.classes * (f.T @ (errors / self.copies))
+        dY = self.eta_y / self.classes * (f.T @ (errors / self.copies))
         dZ = self.attention_velocity(f, errors @ Y.T)
         return np.concatenate([dY.ravel(), dZ.ravel()])
 
@@ -199,6 +207,10 @@ class GradientFlow(OneLayerDynamics):
         """Z."""
         return self.split(state)[1]
 
+    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+        """Y."""
+        return self.split(state)[0]
+
     def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """v and alpha."""
         Y, _ = self.split(state)
@@ -209,8 +221,8 @@ class GradientFlow(OneLayerDynamics):
 class SelfAttentionDynamics(OneLayerDynamics):
     """The paper's reduced dynamics: the decoder is at all times Y = F(t) S(t), as if it had been trained on today's F alone.
 
-    Theorem 1 of the paper gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains (eta_Y >> eta_Z),
-    and its equation 8 then lets F move. Y = F S with dS/dt = eta_Y / K (e_n - alpha_n)_n is that step without further
+    Theorem 1 of the paper gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains (eta_y >> eta_z),
+    and its equation 8 then lets F move. Y = F S with dS/dt = eta_y / K (e_n - alpha_n)_n is that step without further
     approximation. The gradient flow agrees with it to first order in time from Y = 0, Z = 0; later its Y keeps a memory of
     earlier F that this one lacks.
     """
@@ -225,7 +237,7 @@ class SelfAttentionDynamics(OneLayerDynamics):
         S, Z = self.split(state)
         f = self.features(Z)
         errors = self.errors(self.predictions(f @ f.T @ S))
-        dS = self.eta_Y / self.classes * errors / self.copies
+        dS = self.eta_y / self.classes * errors / self.copies
         dZ = self.attention_velocity(f, errors @ S.T @ f)
         return np.concatenate([dS.ravel(), dZ.ravel()])
 
@@ -237,6 +249,11 @@ class SelfAttentionDynamics(OneLayerDynamics):
     def attention_logits(self, state: np.ndarray) -> Float[np.ndarray, "Q L"]:
         """Z."""
         return self.split(state)[1]
+
+    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+        """Y = F S."""
+        S, Z = self.split(state)
+        return self.features(Z).T @ S
 
     def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """v and alpha."""

@@ -64,18 +64,18 @@ def test_the_velocity_is_the_slope_of_the_objective_by_finite_differences() -> N
     flow = GradientFlow(SMALL, 1.0, 1.0, start=(Y, Z))
     dY, dZ = flow.split(flow.velocity(0.0, flow.initial))
 
-    def J(Y: np.ndarray, Z: np.ndarray) -> float:
+    def value(Y: np.ndarray, Z: np.ndarray) -> float:
         return float(objective(SMALL, torch.tensor(Y), torch.tensor(Z)))
 
     queries = SMALL.last_token.unique().numpy()
     for row, column in np.random.default_rng(4).integers(0, SMALL.context_size, (20, 2)):
         bump = np.zeros((M, M))
         bump[row, column] = step
-        assert dY[row, column] == pytest.approx((J(Y + bump, Z) - J(Y - bump, Z)) / (2 * step), abs=1e-8)
+        assert dY[row, column] == pytest.approx((value(Y + bump, Z) - value(Y - bump, Z)) / (2 * step), abs=1e-8)
         query = row % SMALL.num_last
         bump = np.zeros((M, M))
         bump[queries[query], column] = step
-        assert dZ[query, column] == pytest.approx((J(Y, Z + bump) - J(Y, Z - bump)) / (2 * step), abs=1e-8)
+        assert dZ[query, column] == pytest.approx((value(Y, Z + bump) - value(Y, Z - bump)) / (2 * step), abs=1e-8)
 
 
 def test_tokens_that_are_never_next_may_share_a_column() -> None:
@@ -166,9 +166,9 @@ def test_with_the_layer_norm_of_torch_distinct_tokens_do_not_share_a_growth_fact
 
 
 def test_bad_rates_and_starts_are_named() -> None:
-    with pytest.raises(ConfigError, match="eta_Y is 0"):
+    with pytest.raises(ConfigError, match="eta_y is 0"):
         GradientFlow(SMALL, 0, 1)
-    with pytest.raises(ConfigError, match="eta_Z is nan"):
+    with pytest.raises(ConfigError, match="eta_z is nan"):
         SelfAttentionDynamics(SMALL, 1, float("nan"))
     with pytest.raises(ConfigError, match=r"Z has the shape \(3, 3\)"):
         GradientFlow(SMALL, 1, 1, start=(np.zeros((SMALL.vocabulary_size,) * 2), np.zeros((3, 3))))
