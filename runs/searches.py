@@ -134,12 +134,13 @@ class Searches:
     def metric(self, name: str, clock: Clock = "seconds", at: float | None = None) -> pd.DataFrame:
         """One of :data:`METRICS_AT` for every search, after ``at`` seconds or evaluations, or at the end (``at=None``).
 
-        The integral runs from 0 to ``at``, or to the horizon; it is NaN where the horizon is 0.
+        The end is the horizon: what a solver still found while it overran its seconds does not count. The integral runs
+        from 0 to ``at``, or to the horizon; it is NaN where the horizon is 0.
         """
         if name == "primal_integral":
             values = [self._integral(search, clock, at) for search in self.entries]
             return self._frame(name, values)
-        values = [_value(search.trace, clock, at) for search in self.entries]
+        values = [self._value(search, clock, at) for search in self.entries]
         if name == "best_performing_rate":
             return self._frame(name, self._wins(np.array(values))).dropna(subset="value")
         if name == "primal_bound":
@@ -166,6 +167,11 @@ class Searches:
     def _integral(self, search: Search, clock: Clock, at: float | None) -> float:
         horizon = self.horizon[search.group][clock] if at is None else at
         return primal_integral(search.trace, horizon, self.best_of(search), clock) if horizon > 0 else np.nan
+
+    def _value(self, search: Search, clock: Clock, at: float | None) -> float:
+        if at is None:
+            clock, at = "seconds", self.horizon[search.group]["seconds"]
+        return float(search.trace.value_at(at, clock)) if len(search.trace) else np.nan
 
     def _wins(self, values: np.ndarray) -> np.ndarray:
         """1 where a search is the best of all methods on its instance and seed, else 0; NaN where a method is missing."""
@@ -207,12 +213,6 @@ def _searches_of(run: Run) -> Iterable[Search]:
     searched = run.results.loc[run.results["metric"].isin(("feasible", "primal_bound")), keys]
     for method, instance, seed in sorted(set(searched.itertuples(index=False, name=None)) - found):
         yield Search(run.paper, run.experiment, method, instance, seed, Trace())
-
-
-def _value(trace: Trace, clock: Clock, at: float | None) -> float:
-    if at is not None:
-        return float(trace.value_at(at, clock))
-    return trace.objective[-1] if len(trace) else np.nan
 
 
 def _optima(frames: Iterable[pd.DataFrame]) -> dict[tuple[str, str], float]:

@@ -52,6 +52,15 @@ def test_the_integral_runs_to_the_budget_and_else_to_the_longest_trace(sweep) ->
     assert values(rows, "primal_integral_evaluations")[("b", "x/1", 0)] == pytest.approx(1.0 + 7 * 0.5)
 
 
+def test_what_is_found_after_the_budget_does_not_count(sweep) -> None:
+    late, punctual = trace_of((1.0, 1, 20.0), (10.2, 2, 5.0)), trace_of((9.0, 1, 10.0))
+    sweep.run("late", 0, metrics={"x/1": {}}, traces={"x/1": late}, budget={"seconds": 10, "evaluations": None})
+    sweep.run("punctual", 0, metrics={"x/1": {}}, traces={"x/1": punctual}, budget={"seconds": 10, "evaluations": None})
+    rows = Searches.of(load(sweep.folder)).rows
+    assert values(rows, "primal_gap")[("late", "x/1", 0)] == pytest.approx(0.75)
+    assert values(rows, "best_performing_rate") == {("late", "x/1", 0): 0.0, ("punctual", "x/1", 0): 1.0}
+
+
 def test_an_instance_without_a_trace_is_a_search_that_found_nothing(sweep) -> None:
     good = {"x/1": trace_of((1.0, 1, -10.0), maximize=True), "x/2": trace_of((1.0, 1, -5.0), maximize=True)}
     sweep.run("good", 0, metrics={k: {"feasible": 1.0} for k in good}, traces=good, budget={"seconds": 4})
