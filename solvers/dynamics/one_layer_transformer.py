@@ -219,12 +219,12 @@ class GradientFlow(OneLayerDynamics):
 
 
 class SelfAttentionDynamics(OneLayerDynamics):
-    """The paper's reduced dynamics: the decoder is at all times Y = F(t) S(t), as if it had been trained on today's F alone.
+    """The paper's self-attention dynamics: at all times Y = F(t) S(t), as if it had been trained on the present F alone.
 
-    Theorem 1 of the paper gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains (eta_y >> eta_z),
-    and its equation 8 then lets F move. Y = F S with dS/dt = eta_y / K (e_n - alpha_n)_n is that step without further
-    approximation. The gradient flow agrees with it to first order in time from Y = 0, Z = 0; later its Y keeps a memory of
-    earlier F that this one lacks.
+    The paper (Theorem 1) gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains (eta_y >> eta_z),
+    then lets F move under it. Y = F S with dS/dt = eta_y / K (e_n - alpha_n)_n is that step without further approximation.
+    The gradient flow agrees with it to leading order in time from Y = 0, Z = 0; later its Y keeps a memory of earlier F,
+    which pulls the attention back and which these dynamics lack.
     """
 
     @property

@@ -87,6 +87,9 @@ class TheoryOfTraining(ProblemTask):
         model: None = None,
     ) -> None:
         super().__init__(seed, SUMMARY)
+        for key, rate in (("eta_y", eta_y), ("eta_z", eta_z)):
+            if not rate > 0:
+                raise ConfigError(f"task.{key} is {rate}; a learning rate must be positive")
         if not horizon >= 2 * theorems.SNAPPING:
             raise ConfigError(
                 f"task.horizon is {horizon}; give at least {2 * theorems.SNAPPING:g}, to see the growth after t0'"
