@@ -35,6 +35,8 @@ class LanguageModeling(lightning.LightningModule):
         The language model.
     optimizer
         Called with the two parameter groups; its ``lr`` is that of the attention and all else, eta_Z.
+    seed
+        Seed of the dropout masks, the same on every rank.
     feed_forward_ratio
         eta_Y / eta_Z, by which the rate of the feed-forward weights exceeds the other.
     decay
@@ -56,6 +58,7 @@ class LanguageModeling(lightning.LightningModule):
         self,
         model: TransformerLanguageModel,
         optimizer: Callable[..., torch.optim.Optimizer],
+        seed: int = 0,
         feed_forward_ratio: float = 1.0,
         decay: float = 0.95,
         first_query: int = 10,
@@ -68,6 +71,7 @@ class LanguageModeling(lightning.LightningModule):
                 raise ConfigError(f"task.{name} is {value}; give a positive number")
         self.model = model
         self.optimizer = optimizer
+        self.seed = seed
         self.feed_forward_ratio = feed_forward_ratio
         self.decay = decay
         self.map_steps = frozenset(map_steps)
@@ -107,7 +111,9 @@ class LanguageModeling(lightning.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Look at step 0, and in a resumed training at the step it begins with if that look was lost."""
+        """Seed the masks and look at step 0; in a resumed training look at the step it begins with if that look was lost."""
+        if self.global_step == 0:
+            torch.manual_seed(self.seed)  # DDP seeds its ranks anew and a single process does not
         self._look_if_missed()
 
     def on_fit_end(self) -> None:
