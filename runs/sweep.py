@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import shutil
 import signal
@@ -25,7 +26,7 @@ from runs.files import read_json, write_json
 from runs.isolation import Isolated
 from runs.names import jobs_at_once, sweep_name
 from runs.progress import Display
-from runs.record import LAUNCH_VARIABLE, RunStatus, status
+from runs.record import LAUNCH_VARIABLE, RunStatus, finished_whole, status
 from runs.slurm import how_to_cancel
 
 GRACE_SECONDS = 60.0
@@ -60,16 +61,18 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             f"data.path replaces every data set of this sweep; each job runs once, as with {alone[0]}", file=sys.stderr
         )
         jobs = [job for job in jobs or [] if alone[0] in job]
+    about = {
+        "paper": cfg.paper,
+        "experiment": f"{cfg.paper}/{cfg.experiment}",
+        "command": ["python", "launch.py", "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+        "jobs": len(jobs) if jobs is not None else None,
+        "configuration": _configuration(application, jobs),
+    }
+    if not cfg.force and _is_settled(folder, about, jobs):
+        print((folder / "summary.txt").read_text(), end="")
+        return 0
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / "sweep.json",
-        {
-            "paper": cfg.paper,
-            "experiment": f"{cfg.paper}/{cfg.experiment}",
-            "command": ["python", "launch.py", "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
-            "jobs": len(jobs) if jobs is not None else None,
-        },
-    )
+    write_json(folder / "sweep.json", about)
     overrides = [*overrides, *alone, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
     os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
     began = time.time()
@@ -86,7 +89,32 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             missing = not_begun(jobs, folder)
             if not missing or len(_begun(folder)) == seen:
                 break
-    return _conclude(folder, missing, code, began)
+    code = _conclude(folder, missing, code, began)
+    write_json(folder / "sweep.json", about | {"settled": code == 0})
+    return code
+
+
+def _configuration(application: Any, jobs: list[list[str]] | None) -> str:
+    """A digest of the jobs and of every configuration file that could say what they mean."""
+    digest = hashlib.sha256(repr(jobs).encode())
+    places = (str(place.path) for place in application.config_loader.get_search_path().get_path())
+    for root in (Path(place.removeprefix("file://")) for place in places if place.startswith("file://")):
+        for path in sorted(root.rglob("*.yaml")):
+            digest.update(repr((str(path.relative_to(root)), path.read_bytes())).encode())
+    return digest.hexdigest()
+
+
+def _is_settled(folder: Path, about: dict[str, Any], jobs: list[list[str]] | None) -> bool:
+    """True if this very sweep ended well before and nothing was taken from its folder since.
+
+    To find each run finished one by one would take a third of a second per job, which Hydra needs to compose it.
+    """
+    before = read_json(folder / "sweep.json") or {}
+    if not before.get("settled") or before.get("configuration") != about["configuration"] or jobs is None:
+        return False
+    begun = _begun(folder)
+    told = (folder / "summary.txt").exists() and (folder / "report.html").exists()
+    return told and not not_begun(jobs, folder) and all(finished_whole(run) for run in begun)
 
 
 def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:

@@ -97,6 +97,23 @@ def test_the_same_command_returns_the_finished_result_and_force_redoes_it(launch
     assert executions(journal) == {"ok 0": 2}
 
 
+def test_a_finished_sweep_is_told_again_without_its_launcher_until_something_is_missing(
+    launch: Launcher, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "seed=1,2")
+    first = launch(*arguments)
+    log = next(launch.outputs.rglob("launcher.log"))
+    log.unlink()
+    again = launch(*arguments)
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
+    assert not log.exists()
+    (launch.folders()[0] / "metrics.json").unlink()
+    assert launch(*arguments).returncode == 0
+    assert log.exists() and sum(executions(journal).values()) == 3
+
+
 def test_a_sweep_leaves_the_files_of_the_report_contract(launch: Launcher, tmp_path: Path) -> None:
     assert launch(*misbehaving(tmp_path / "journal", "seed=1,2,3")).returncode == 0
     folder = next(launch.outputs.rglob("sweep.json")).parent
