@@ -53,7 +53,7 @@ class AttentionEntropy(Metric):
 
     def update(self, maps: Float[Tensor, "layers batch heads tokens tokens"]) -> None:
         """Add the attention weights of a batch."""
-        entropy = causal_entropy(maps, self.first_query).flatten(1)
+        entropy = causal_entropy(maps.float(), self.first_query).flatten(1)
         self.total += entropy.sum(1, dtype=torch.float64)
         self.count += entropy.shape[1]
 
