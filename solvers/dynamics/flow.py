@@ -127,7 +127,7 @@ class FlowIntegrator:
                 rtol=self.rtol,
                 atol=self.atol,
                 dense_output=dense,
-                events=_stop_when_exhausted(meter),
+                events=_stop_when_exhausted(meter, times[0]),
             )
         if answer.status < 0:
             raise SolverFailure(
@@ -137,16 +137,17 @@ class FlowIntegrator:
         return Trajectory(answer.t, answer.y.T, answer.status == 0, meter.evaluations, meter.seconds, answer.sol)
 
 
-def _stop_when_exhausted(meter: Meter) -> Any:
+def _stop_when_exhausted(meter: Meter, start: float) -> Any:
     """A terminal event at the end of the first step after which the budget is spent.
 
-    The root finder calls it again inside that step, so it must be a function of time: the moment is kept.
+    The root finder calls it again inside that step, so it must be a function of time: the moment is kept. It must change
+    its sign, too: a budget spent before the start is noticed after the first step.
     """
     spent_at = np.inf
 
     def event(time: float, state: np.ndarray) -> float:
         nonlocal spent_at
-        if spent_at == np.inf and meter.exhausted:
+        if spent_at == np.inf and time > start and meter.exhausted:
             spent_at = time
         return 1.0 if time < spent_at else -1.0
 

@@ -114,9 +114,11 @@ def snapping_metrics(path: Path) -> dict[str, float]:
     """Theorem 4 in numbers; where there are several common tokens, of the growth alone.
 
     ``snap_constant_drift`` is max C_0 / min C_0 (theory 1), ``snap_exponent`` p (theory 4), ``snap_form_error`` the largest
-    error of the closed form relative to the final B_n. ``scanning_power`` is the slope of ln B_n over ln t before t0': a
-    growth like ln t, which theory has if B_n(t0') >> 1/4, gives less than 1; small B_n grow like int gamma ~ t^2.
-    ``snapping_loglog_advantage`` is R^2 of B_n over ln ln(M eta_y t / K) less R^2 over ln t, both after t0'.
+    error of the closed form relative to the final B_n. ``scanning_power`` is the slope of ln B_n over ln t before t0', less
+    than 1 for a growth like ln t. ``snapping_loglog_advantage`` is R^2 of B_n over ln ln(M eta_y t / K) less R^2 over ln t,
+    both after t0'. The closed form itself gives ln t and ln ln t only once B_n >> 1/4; before, B_n goes with int gamma, like
+    t^2 up to t0' and like ln^2 t after. With a single common token B_n(t0') (``scanning_growth``) is about 1/4 at most for
+    eta_z = eta_y, and far below where the theory is at home, eta_y >> eta_z.
     """
     growth = path.growth.mean(1)
     early = (path.times >= SCANNING[0] * path.fitted_at) & (path.times <= SCANNING[1] * path.fitted_at)

@@ -32,7 +32,7 @@ def theorem_figure(path: Path, sweep: list[Path], rates: LearningRates, entropy:
 
 
 def sgd_figure(comparison: Comparison) -> bytes:
-    """Attention logits, decoder and token weights of the first class: SGD's mean and range, the flow on top."""
+    """Attention logits, decoder and token weights of the first class: SGD's mean and range, the dynamics on top."""
     figure, axes = _panels(1, 3)
     dynamics = comparison.path.dynamics
     distinct, query = dynamics.distinct[0], dynamics.query[0]
@@ -63,7 +63,7 @@ def sgd_figure(comparison: Comparison) -> bytes:
     ):
         axis.set_title(title)
         axis.set_xlabel("step of SGD")
-    axes[0].plot([], [], color="black", linestyle="--", linewidth=1, label="flow; colours: SGD, mean and range")
+    axes[0].plot([], [], color="black", linestyle="--", linewidth=1, label="theory; colours: SGD, mean and range")
     handles = [pair for axis in axes for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=len(handles), fontsize=8)
     return _png(figure)

@@ -86,6 +86,13 @@ def test_a_budget_of_evaluations_ends_the_path_after_the_step_that_spends_it() -
     np.testing.assert_allclose(found.states[:, 0], np.cos(found.times), atol=1e-6)
 
 
+@pytest.mark.parametrize("budget", [Budget(evaluations=0), Budget(seconds=0)])
+def test_a_budget_of_nothing_ends_the_path_after_its_first_step(budget: Budget) -> None:
+    found = FlowIntegrator().integrate(Oscillator(), np.array([0.0, 1e6]), budget=budget)
+    assert not found.complete
+    assert found.evaluations < 50
+
+
 def test_a_budget_of_seconds_ends_the_path() -> None:
     found = FlowIntegrator().integrate(Slow(), np.array([0.0, 1e6]), budget=Budget(seconds=0.2))
     assert not found.complete

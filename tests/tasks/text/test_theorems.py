@@ -107,10 +107,17 @@ def test_theorem_4_premise_of_a_constant_c0_fails_on_the_dynamics_themselves() -
     assert found["snapping_loglog_advantage"] > 0
 
 
-def test_growth_before_t0_is_quadratic_in_time_while_it_is_small() -> None:
+def test_small_growth_is_quadratic_in_time_before_t0_and_nearer_to_ln_than_to_ln_ln_after() -> None:
     found = theorems.snapping_metrics(follow(SelfAttentionDynamics, ONE_COMMON, eta_z=0.01))
     assert found["scanning_growth"] < 0.01
     assert found["scanning_power"] == pytest.approx(2, abs=0.25)
+    assert found["snapping_loglog_advantage"] < 0
+
+
+def test_growth_before_t0_is_slower_than_linear_where_it_is_not_small() -> None:
+    found = theorems.snapping_metrics(follow(GradientFlow, ONE_COMMON, eta_z=30, end=10))
+    assert found["scanning_growth"] > 0.25
+    assert found["scanning_power"] < 1
 
 
 def test_several_common_tokens_have_no_closed_form() -> None:
