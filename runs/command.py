@@ -129,12 +129,14 @@ def _search_path(config_dir: str | None) -> Any:
     from hydra._internal.utils import create_config_search_path
     from hydra.core.config_search_path import SearchPathQuery
 
+    from runs.environment import OWN_CONFIGURATION
+
     path = create_config_search_path(str(CONF))
     if config_dir:
         folder = Path(config_dir).resolve()
         if not folder.is_dir():
             raise ConfigError(f"--config-dir {config_dir}: there is no such folder")
-        path.prepend(provider="command-line", path=f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
+        path.prepend(provider=OWN_CONFIGURATION, path=f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
     return path
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+OWN_CONFIGURATION = "command-line"
+"""Hydra's name for where ``--config-dir`` came from."""
 
 
 def revision() -> str:
@@ -28,6 +30,16 @@ def revision() -> str:
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+def config_dir() -> str | None:
+    """The folder of the user's own configuration, ``--config-dir``, of the Hydra job that is running or composed now."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return None
+    sources = HydraConfig.get().runtime.config_sources
+    return next((source.path for source in sources if source.provider == OWN_CONFIGURATION), None)
 
 
 def describe(command: list[str], overrides: list[str]) -> dict[str, Any]:

@@ -207,6 +207,7 @@ class RunRecord:
         (self.folder / "failure.json").unlink(missing_ok=True)
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
         about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
+        about["config_dir"] = environment.config_dir()
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["scheduler_job"] = _scheduler_job()
         about["lives"] = 1 + (self._about().get("lives") or 0)

@@ -111,8 +111,9 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     published: list[Published] = []
     claims: list[Claim] = []
     for paper in sorted({paper for paper, _ in sweep.experiments}):
-        published += _tolerant(load_published, paper, conf, problems)
-        claims += _tolerant(load_claims, paper, conf, problems)
+        where = _configuration_of(paper, sweep, conf)
+        published += _tolerant(load_published, paper, where, problems)
+        claims += _tolerant(load_claims, paper, where, problems)
     table = summarise(results, published)
     agreeing = agreements(results, published)
     judgements = [
@@ -138,6 +139,12 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         html=html,
         figures=figures or (sorted((sweep.folder / "figures").glob("*.png")) if sweep.is_single_run else []),
     )
+
+
+def _configuration_of(paper: str, sweep: Sweep, conf: Path) -> Path:
+    """Where claims and published numbers of a paper are: in the user's own configuration if that has the paper."""
+    own = {run.config_dir for run in sweep.usable if run.paper == paper and run.config_dir}
+    return next((folder for folder in sorted(own) if (folder / "experiment" / paper / "claims.yaml").exists()), conf)
 
 
 def _lost_instances(sweep: Sweep) -> list[str]:

@@ -90,8 +90,15 @@ class Run:
     def command(self) -> str:
         """The shell line that makes this run again."""
         overrides = self.environment.get("overrides") or self.failure.get("overrides")
-        words = overrides if isinstance(overrides, list) else []
+        words = ["--config-dir", str(self.config_dir)] if self.config_dir else []
+        words += overrides if isinstance(overrides, list) else []
         return shlex.join(["python", "launch.py", *(str(text) for text in words)])
+
+    @property
+    def config_dir(self) -> Path | None:
+        """Where the user's own configuration was, if the run had any besides the project's."""
+        folder = self.environment.get("config_dir")
+        return Path(folder) if isinstance(folder, str) else None
 
     @property
     def moments(self) -> list[float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import shutil
 import signal
@@ -21,13 +20,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from runs.environment import config_dir
 from runs.errors import ConfigError, require
-from runs.files import read_json, write_json
+from runs.files import write_json
 from runs.isolation import Isolated
 from runs.names import jobs_at_once, sweep_name
 from runs.progress import Display
-from runs.record import LAUNCH_VARIABLE, RunStatus, finished_whole, status
+from runs.record import LAUNCH_VARIABLE, RunStatus, status
 from runs.slurm import how_to_cancel
+from runs.sweep_jobs import begun, configuration, is_settled, not_begun
 
 GRACE_SECONDS = 60.0
 USAGE_ERRORS = ("ConfigError", "InvalidProblem", "MissingDependency")
@@ -61,14 +62,15 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             f"data.path replaces every data set of this sweep; each job runs once, as with {alone[0]}", file=sys.stderr
         )
         jobs = [job for job in jobs or [] if alone[0] in job]
+    own = ["--config-dir", str(config_dir())] if config_dir() else []
     about = {
         "paper": cfg.paper,
         "experiment": f"{cfg.paper}/{cfg.experiment}",
-        "command": ["python", "launch.py", "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+        "command": ["python", "launch.py", *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
         "jobs": len(jobs) if jobs is not None else None,
-        "configuration": _configuration(application, jobs),
+        "configuration": configuration(application, jobs),
     }
-    if not cfg.force and _is_settled(folder, about, jobs):
+    if not cfg.force and is_settled(folder, about, jobs):
         print((folder / "summary.txt").read_text(), end="")
         return 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     began = time.time()
     with Display(folder, len(jobs) if jobs is not None else None) as display:
         while True:
-            seen = len(_begun(folder))
+            seen = len(begun(folder))
             code = _supervise(application, job, overrides, folder, display)
             if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
                 print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
@@ -87,34 +89,11 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
                 return 128 - code
             _await_survivors(folder, display)
             missing = not_begun(jobs, folder)
-            if not missing or len(_begun(folder)) == seen:
+            if not missing or len(begun(folder)) == seen:
                 break
     code = _conclude(folder, missing, code, began)
     write_json(folder / "sweep.json", about | {"settled": code == 0})
     return code
-
-
-def _configuration(application: Any, jobs: list[list[str]] | None) -> str:
-    """A digest of the jobs and of every configuration file that could say what they mean."""
-    digest = hashlib.sha256(repr(jobs).encode())
-    places = (str(place.path) for place in application.config_loader.get_search_path().get_path())
-    for root in (Path(place.removeprefix("file://")) for place in places if place.startswith("file://")):
-        for path in sorted(root.rglob("*.yaml")):
-            digest.update(repr((str(path.relative_to(root)), path.read_bytes())).encode())
-    return digest.hexdigest()
-
-
-def _is_settled(folder: Path, about: dict[str, Any], jobs: list[list[str]] | None) -> bool:
-    """True if this very sweep ended well before and nothing was taken from its folder since.
-
-    To find each run finished one by one would take a third of a second per job, which Hydra needs to compose it.
-    """
-    before = read_json(folder / "sweep.json") or {}
-    if not before.get("settled") or before.get("configuration") != about["configuration"] or jobs is None:
-        return False
-    begun = _begun(folder)
-    told = (folder / "summary.txt").exists() and (folder / "report.html").exists()
-    return told and not not_begun(jobs, folder) and all(finished_whole(run) for run in begun)
 
 
 def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:
@@ -150,7 +129,7 @@ def _batches(cfg: DictConfig) -> list[str]:
 
 def _await_survivors(folder: Path, display: Display) -> None:
     """A launcher that broke down may leave running jobs behind (SLURM's are not its children); they end on their own."""
-    while any(status(run) == RunStatus.RUNNING for run in _begun(folder)):
+    while any(status(run) == RunStatus.RUNNING for run in begun(folder)):
         display.update()
         time.sleep(0.5)
 
@@ -178,20 +157,6 @@ def one_data_set(cfg: DictConfig, jobs: list[list[str]]) -> list[str]:
     paths = {text for job in jobs for text in job if text.startswith("data.path=")}
     replaced = paths and "data.path=null" not in paths and OmegaConf.select(cfg, "data.generator") is not None
     return names[:1] if replaced and len(set(names)) > 1 else []
-
-
-def _begun(folder: Path) -> list[Path]:
-    return sorted(path.parent for path in folder.glob("*/environment.json"))
-
-
-def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
-    """The jobs without a run folder in ``folder``."""
-
-    def identity(job: list[str]) -> tuple[str, ...]:
-        return tuple(text for text in job if not text.startswith(("hydra", "experiment=")))
-
-    begun = {identity((read_json(run / "environment.json") or {}).get("overrides") or []) for run in _begun(folder)}
-    return [job for job in jobs or [] if identity(job) not in begun]
 
 
 def _supervise(
@@ -284,7 +249,7 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
         (folder / "not_begun.json").unlink(missing_ok=True)
     log = folder / "launcher.log"
     failed = hopeless = incomplete = False
-    if _begun(folder):
+    if begun(folder):
         summary = build(folder)
         print_to_terminal(summary)
         failed, incomplete = bool(summary.failed), not summary.whole

@@ -196,6 +196,16 @@ def test_a_bad_claims_file_is_named_in_the_report_and_costs_nothing_else(sweep, 
     assert len(summary.table) == 1
 
 
+def test_claims_and_commands_of_a_paper_in_the_users_own_configuration(sweep, conf) -> None:
+    own = conf(claims="- {id: mine}", paper="mine")
+    run = sweep.run("a", 0, paper="mine", metrics={"all": {"accuracy": 0.9}})
+    about = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps(about | {"config_dir": str(own)}))
+    summary = build(sweep.folder)
+    assert f"{own}/experiment/mine/claims.yaml: entry 'mine'" in summary.problems[0]
+    assert f"python launch.py --config-dir {own} experiment=mine/table_small" in summary.html.read_text()
+
+
 def _build_many(folder: Path) -> None:
     for _ in range(3):
         build(folder)
