@@ -34,7 +34,7 @@ class ContiguousText(pl.LightningDataModule):
     Parameters
     ----------
     name
-        Name of the pair of texts.
+        Name of the pair of texts; a text of your own is called by its file.
     vocabulary_size
         Words that get an id of their own, the most frequent ones, ``<unk>`` included.
     train, evaluation
@@ -70,7 +70,7 @@ class ContiguousText(pl.LightningDataModule):
         for (field, minimum), value in zip(least.items(), given, strict=True):
             if value < minimum:
                 raise ConfigError(f"data.{field} is {value}; give at least {minimum}")
-        self.name = name
+        self.name = name if path is None else Path(path).stem
         self.vocabulary_size = vocabulary_size
         self.train, self.evaluation = train, evaluation
         self.path = path

@@ -55,6 +55,11 @@ class TransformerLanguageModel(nn.Module):
         return self.embedding.num_embeddings
 
     @property
+    def context(self) -> int:
+        """Longest sequence."""
+        return len(self.positions)
+
+    @property
     def layers(self) -> int:
         """Number of blocks."""
         return len(self.transformer.blocks)
@@ -74,8 +79,8 @@ class TransformerLanguageModel(nn.Module):
             The sequence is longer than ``context``.
         """
         length = tokens.shape[-1]
-        if length > len(self.positions):
-            raise ValueError(f"the sequence has {length} tokens, more than the context of {len(self.positions)}")
+        if length > self.context:
+            raise ValueError(f"the sequence has {length} tokens, more than the context of {self.context}")
         embedded = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim) + self.positions[:length]
         hidden, maps = self.transformer(self.dropout(embedded), need_weights)
         return self.decoder(hidden), maps

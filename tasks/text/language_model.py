@@ -88,6 +88,10 @@ class LanguageModeling(lightning.LightningModule):
                 f"model.vocabulary_size is {self.model.vocabulary_size}, less than the {len(data.vocabulary)} words of the "
                 "data; raise it to data.vocabulary_size"
             )
+        if data.context > self.model.context:
+            raise ConfigError(
+                f"model.context is {self.model.context}, less than data.context {data.context}; raise it or lower that"
+            )
         if self.entropy.first_query >= data.context:
             raise ConfigError(
                 f"task.first_query is {self.entropy.first_query}; give less than data.context {data.context}"

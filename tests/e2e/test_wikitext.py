@@ -83,7 +83,8 @@ def test_two_processes_with_dropout_train_as_one_does(launch: Launcher, undistur
     assert numeric["step"].tolist() == list(range(0, 25, 4))
     pd.testing.assert_frame_equal(curve(launch).select_dtypes("number"), numeric, rtol=1e-4)
     ((_, spread),), ((_, alone),) = launch.metrics().items(), undisturbed.metrics().items()
-    assert spread["evaluation_loss"] == pytest.approx(alone["evaluation_loss"], rel=1e-4)
+    spread.pop("training_loss")  # of the last batch, which Lightning hands over from forked processes only
+    assert spread == pytest.approx(alone, rel=1e-3)
     ours, theirs = weights(launch), weights(undisturbed)
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, rtol=1e-3, atol=1e-4)
@@ -93,7 +94,7 @@ def test_the_figures_and_the_report_of_a_run_are_there(undisturbed: Launcher) ->
     (folder,) = undisturbed.folders()
     assert {path.name for path in (folder / "figures").glob("*.png")} >= {"attention_maps.png", "entropy.png"}
     results = pd.read_parquet(folder / "results.parquet")
-    assert set(results["instance"]) == {"wikitext2_valid/evaluation"}
+    assert set(results["instance"]) == {"zipf/evaluation"}
     assert {"entropy_fall", "late_change", "entropy_layer_2", "evaluation_loss"} <= set(results["metric"])
 
 

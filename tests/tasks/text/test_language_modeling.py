@@ -214,7 +214,16 @@ def test_settings_out_of_range_are_named(
         trainer(tmp_path).fit(task(**options), datamodule=data)
 
 
-def test_a_model_too_small_for_the_words_is_refused(data: ContiguousText, tmp_path: Path) -> None:
-    model = TransformerLanguageModel(5, 12, layers=1, width=8, heads=1, feed_forward=8)
-    with pytest.raises(ConfigError, match=r"model\.vocabulary_size is 5, less than the 12 words"):
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((5, 12), r"model\.vocabulary_size is 5, less than the 12 words"),
+        ((12, 11), r"model\.context is 11, less than data\.context 12"),
+    ],
+)
+def test_a_model_too_small_for_the_data_is_refused(
+    data: ContiguousText, tmp_path: Path, sizes: tuple[int, int], message: str
+) -> None:
+    model = TransformerLanguageModel(*sizes, layers=1, width=8, heads=1, feed_forward=8)
+    with pytest.raises(ConfigError, match=message):
         trainer(tmp_path).fit(LanguageModeling(model, torch.optim.SGD), datamodule=data)
