@@ -17,7 +17,7 @@ pytest.importorskip("highspy")
 pytest.importorskip("ortools")
 pytest.importorskip("networkx")
 
-SLOW = ("startup", "lns")
+SLOW = ("startup", "training_dynamics", "lns")
 
 
 @pytest.mark.parametrize(

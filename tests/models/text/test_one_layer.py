@@ -78,6 +78,17 @@ def test_logits_follow_the_definition(options: dict[str, Any]) -> None:
             assert torch.allclose(logits[replica, i], by_definition(net, replica, tokens, query, **options), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "options", [{"attend_query": True}, {"residual": True}, {"normalization": "torch"}, {"normalization": "none"}]
+)
+def test_a_broken_assumption_is_not_the_paper_s_model(options: dict[str, Any]) -> None:
+    """Published entropies cannot tell an attended query, one token of 128, from noise: the definition can."""
+    net, data = model(**options), batch()
+    logits = net(data["query"], data["counts"])
+    paper = by_definition(net, 0, data["tokens"][0, 0].tolist(), int(data["query"][0, 0]))
+    assert float((logits[0, 0] - paper).detach().abs().max()) > 1e-2
+
+
 @pytest.mark.parametrize("options", [{}, {"attend_query": True}, {"parametrization": EMBEDDED}])
 def test_closed_form_gradients_are_those_of_autograd(options: dict[str, Any]) -> None:
     net, data = model(**options), batch()
