@@ -31,6 +31,12 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", text).lstrip(".")[:150] or "_"
 
 
+def natural_order(name: str) -> list[tuple[float, str]]:
+    """A sort key that has "ratio 2" before "ratio 10"."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)
+    return [(float(part), "") if position % 2 else (-1.0, part) for position, part in enumerate(parts)]
+
+
 def run_name(cfg: DictConfig) -> str:
     """Folder name of one run: method, data, seed and fingerprint; safe on every file system, at most 100 characters."""
     data = OmegaConf.select(cfg, "data.name")

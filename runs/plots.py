@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, attains_best, gap_matrix
+from runs.names import natural_order
 from runs.results import Sweep
 from runs.searches import OPTIMUM, SURVIVAL_THRESHOLD, Group, Searches
 from runs.statistics import mean_interval
@@ -216,7 +217,7 @@ def _line(figure: Figure, sweep: Sweep, rows: pd.DataFrame, metric: str, setting
 
 
 def _bars(figure: Figure, rows: pd.DataFrame, metric: str) -> None:
-    methods = sorted(set(rows["method"]))[:MAX_METHODS]
+    methods = sorted(set(rows["method"]), key=natural_order)[:MAX_METHODS]
     intervals = [_interval(rows[rows["method"] == method]) for method in methods]
     axis = figure.subplots()
     places = np.arange(len(methods))[::-1]

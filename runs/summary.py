@@ -17,6 +17,7 @@ from rich.table import Table
 
 from runs.agreement import in_words, shown_difference
 from runs.anytime import Clock
+from runs.names import natural_order
 from runs.number_format import NONE, interval, largest, number, quantity
 from runs.outcomes import Outcome
 from runs.page import claim_rows
@@ -58,7 +59,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
     """Print table, verdicts, lost runs and the paths of the figures and the page."""
     console = console or Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
-        console.print(_table(f"{paper}/{experiment}", rows, summary.clock, console.width))
+        metrics = _chosen(set(rows["metric"]), summary.clock, _decisive(summary))
+        console.print(_table(f"{paper}/{experiment}", rows, metrics, console.width))
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
@@ -78,7 +80,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(cause[:300])}")
     if len(lost) > MAX_LINES:
         console.print(f"and {len(lost) - MAX_LINES} more causes, all named in the report")
-    for figure in summary.figures[:MAX_FIGURES]:
+    decisive = _decisive(summary)
+    for figure in sorted(summary.figures, key=lambda path: path.stem not in decisive)[:MAX_FIGURES]:
         console.print(f"figure: {escape(_shown(figure))}", highlight=False)
     if len(summary.figures) > MAX_FIGURES:
         console.print(f"and {len(summary.figures) - MAX_FIGURES} more figures in the report", highlight=False)
@@ -123,14 +126,13 @@ def _outcome(rows: pd.DataFrame) -> str:
     return f"{number(rows['primal_bound'].mean(), OBJECTIVE_DIGITS)} {status}{shown}"
 
 
-def _table(title: str, rows: pd.DataFrame, clock: Clock, width: int) -> Table:
+def _table(title: str, rows: pd.DataFrame, metrics: list[str], width: int) -> Table:
     """Methods by what matters most, best first where there is a primal gap.
 
     Where the terminal is narrow, names are broken into lines and the last metrics left out; no number is ever broken.
     """
-    metrics = _chosen(set(rows["metric"]), clock)
     found = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
-    methods = sorted(set(rows["method"]))
+    methods = sorted(set(rows["method"]), key=natural_order)
     if "primal_gap" in metrics:
         methods.sort(key=lambda method: found[method, "primal_gap"]["mean"] if (method, "primal_gap") in found else 2.0)
     table = Table(title=escape(title), title_justify="left")
@@ -162,13 +164,20 @@ def _broken(name: str, width: int) -> str:
     return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
-def _chosen(metrics: set[str], clock: Clock) -> list[str]:
+def _decisive(summary: ReportSummary) -> list[str]:
+    """Metrics that published numbers or claims speak of."""
+    named = [agreement.entry.metric for agreement in summary.agreements]
+    return list(dict.fromkeys([*named, *(judgement.claim.metric for judgement in summary.judgements)]))
+
+
+def _chosen(metrics: set[str], clock: Clock, decisive: list[str]) -> list[str]:
     other = "primal_integral" if clock == "evaluations" else "primal_integral_evaluations"
     if searches := [metric for metric in SEARCH_COLUMNS if metric in metrics and metric != other]:
         return searches
     if "proved" in metrics:
         return [metric for metric in ALONE_COLUMNS if metric in metrics]
-    whole = sorted(metric for metric in metrics if metric.rpartition("/")[0] not in metrics)
+    known = [metric for metric in decisive if metric in metrics]
+    whole = known + sorted(m for m in metrics if m.rpartition("/")[0] not in metrics and m not in known)
     return [metric for metric in whole if metric not in ANYTIME_METRICS][:MAX_METRICS]
 
 

@@ -18,6 +18,7 @@ from runs.anytime import Trace
 from runs.report import build, main, print_to_terminal
 from runs.results import load
 from runs.run_folder import RESULT_COLUMNS
+from runs.summary import as_text
 from runs.tables import REPORT_COLUMNS
 from runs.verdicts import CLAIM_COLUMNS, Verdict
 
@@ -204,6 +205,17 @@ def test_claims_and_commands_of_a_paper_in_the_users_own_configuration(sweep, co
     summary = build(sweep.folder)
     assert f"{own}/experiment/mine/claims.yaml: entry 'mine'" in summary.problems[0]
     assert f"python launch.py --config-dir {own} experiment=mine/table_small" in summary.html.read_text()
+
+
+def test_the_terminal_shows_the_metric_of_a_claim_first_and_methods_in_the_order_of_their_numbers(sweep, conf) -> None:
+    for method in ("ratio 10", "ratio 2"):
+        for seed in range(3):
+            sweep.run(method, seed, metrics={"all": dict.fromkeys("abcdefz", float(seed))})
+    claim = CLAIM | {"metric": "z", "ours": "ratio 10", "against": "ratio 2"}
+    summary = build(sweep.folder, conf(claims=[claim]))
+    text = as_text(summary)
+    assert re.search(r"method\W+z\W+a\W+b\W+c\W+d\b", text)
+    assert text.index("ratio 2 ") < text.index("ratio 10 ")
 
 
 def _build_many(folder: Path) -> None:
