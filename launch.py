@@ -33,8 +33,7 @@ def job(cfg: DictConfig) -> float | None:
             trainer = build_trainer(cfg, record.folder, log)
             if any(parameter.requires_grad for parameter in task.parameters()):
                 trainer.fit(task, datamodule=data, ckpt_path=record.last_checkpoint, weights_only=True)
-            trainer.test(task, datamodule=data, verbose=False)
-            record.finish(trainer.callback_metrics, log)
+            record.finish(trainer.test(task, datamodule=data, verbose=False), log)
     return record.score
 
 

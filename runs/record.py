@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -165,14 +165,15 @@ class RunRecord:
         run = RunInfo(self.folder, {str(k): v for k, v in plain.items()}, shared, self.folder.name, self._revision)
         return build(self.cfg.logger, run)
 
-    def finish(self, measured: Mapping[str, Any], log: RunLog) -> None:
+    def finish(self, measured: Sequence[Mapping[str, float]], log: RunLog) -> None:
         """Write the tables and then ``metrics.json``, last of all files: from now on the run is finished.
 
-        ``measured`` holds the run's own metrics, Lightning's ``callback_metrics``; the instances are read from their files.
+        ``measured`` is what ``Trainer.test`` returns: the run's own metrics, by test set. Those of the instances are read
+        from their files.
         """
         if not self.is_main:
             return
-        metrics = {key: float(value) for key, value in measured.items()}
+        metrics = {key: float(value) for of_set in measured for key, value in of_set.items()}
         results = load_all(self.folder)
         metrics |= means(results)  # the same numbers in double precision, and those that only some methods have
         results = results or [InstanceResult(index=0, name="all", metrics=metrics)]

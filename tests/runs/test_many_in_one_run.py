@@ -45,7 +45,7 @@ def finished(folder: Path, results: list[InstanceResult], **settings: Any) -> Pa
         for result in results:
             instances.save(folder, result)
         with RunLog(RunInfo(folder, {}, "group", folder.name, "revision"), {}) as log:
-            record.finish({}, log)
+            record.finish([], log)
     return folder
 
 
