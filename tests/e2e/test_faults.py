@@ -83,6 +83,7 @@ def the_run(outputs: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(900)  # some forty starts of the launcher
 def test_a_run_whose_disk_fails_at_any_moment_ends_as_an_undisturbed_one_when_started_again(
     outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
