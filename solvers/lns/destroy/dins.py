@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
 from runs.errors import ConfigError
 from solvers.lns.destroy.draw import DIFFERENT, uniform
 from solvers.lns.distance import distance_row, with_row
-from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import Destroy, SearchState, Selection
+from solvers.lns.root_relaxation import RootGuided, RootRelaxation
+from solvers.lns.state import SearchState, Selection
 
 
-class DINS(Destroy):
+class DINS(RootGuided):
     """Look for better assignments that are nearer to the LP relaxation than the incumbent is.
 
     Binary variables on which the incumbent, x^LP and all earlier incumbents agree are fixed (hard fixing), and of the
@@ -36,19 +35,10 @@ class DINS(Destroy):
     """
 
     def __init__(self, flips: float = 0.5, lp: RootRelaxation | None = None) -> None:
+        super().__init__(lp)
         if not 0 < flips <= 1:
             raise ConfigError(f"destroy.flips is {flips}; it must lie in (0, 1]")
         self.flips = flips
-        self.lp = lp or RootRelaxation()
-
-    def prepare(self, problem: ILP, scorer: object = None) -> None:
-        self.lp.prepare(problem)
-
-    def memory(self) -> State:
-        return self.lp.memory()
-
-    def restore(self, memory: State) -> None:
-        self.lp.restore(memory)
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         root = self.lp.solution(state)

@@ -6,40 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.ilp.problem import ILP
-from runs.checkpoint import State
 from solvers.lns.destroy.draw import preferred
-from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import Destroy, SearchState, Selection
+from solvers.lns.root_relaxation import RootGuided
+from solvers.lns.state import SearchState, Selection
 
 
-class RENS(Destroy):
+class RENS(RootGuided):
     """Search among the roundings of x^LP: integral values are fixed, fractional ones go up or down.
 
     The incumbent enters by the cut-off only. Where fewer than ``k`` values are fractional, random others are freed within
     their own bounds, so that the neighbourhood changes and grows with k like every other.
 
-    Parameters
-    ----------
-    lp
-        The LP relaxation with its options.
-
     References
     ----------
     T. Berthold: RENS, the optimal rounding. Math. Program. Comput. 6 (2014).
     """
-
-    def __init__(self, lp: RootRelaxation | None = None) -> None:
-        self.lp = lp or RootRelaxation()
-
-    def prepare(self, problem: ILP, scorer: object = None) -> None:
-        self.lp.prepare(problem)
-
-    def memory(self) -> State:
-        return self.lp.memory()
-
-    def restore(self, memory: State) -> None:
-        self.lp.restore(memory)
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         root = self.lp.solution(state)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.ilp.problem import ILP
-from runs.checkpoint import State
 from solvers.lns.destroy.draw import DIFFERENT, preferred
-from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import Destroy, SearchState, Selection
+from solvers.lns.root_relaxation import RootGuided, RootRelaxation
+from solvers.lns.state import SearchState, Selection
 
 
-class RINS(Destroy):
+class RINS(RootGuided):
     """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (section 4).
 
     Parameters
@@ -23,17 +21,8 @@ class RINS(Destroy):
     """
 
     def __init__(self, fill: bool = True, lp: RootRelaxation | None = None) -> None:
+        super().__init__(lp)
         self.fill = fill
-        self.lp = lp or RootRelaxation()
-
-    def prepare(self, problem: ILP, scorer: object = None) -> None:
-        self.lp.prepare(problem)
-
-    def memory(self) -> State:
-        return self.lp.memory()
-
-    def restore(self, memory: State) -> None:
-        self.lp.restore(memory)
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         x = self.lp.solution(state)
