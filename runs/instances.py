@@ -168,9 +168,7 @@ def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, 
         write_parquet(folder / "traces.parquet", pd.concat(of_whom, ignore_index=True))
         curves = pd.concat(frames, ignore_index=True)
         log.log_curves("anytime", curves, series="instance")
-        path = folder / "figures" / "anytime.png"
-        atomic_write(path, anytime_figure(curves))
-        log.log_figure("anytime", path)
+        atomic_write(folder / "figures" / "anytime.png", anytime_figure(curves))
 
 
 def _trace_frame(result: InstanceResult) -> pd.DataFrame:

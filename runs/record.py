@@ -168,6 +168,8 @@ class RunRecord:
     def finish(self, measured: Sequence[Mapping[str, float]], log: RunLog) -> None:
         """Write the tables and then ``metrics.json``, last of all files: from now on the run is finished.
 
+        Dashboards get what the task drew into ``figures/``, too.
+
         ``measured`` is what ``Trainer.test`` returns: the run's own metrics, by test set. Those of the instances are read
         from their files.
         """
@@ -179,6 +181,8 @@ class RunRecord:
         results = results or [InstanceResult(index=0, name="all", metrics=metrics)]
         columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
         write_tables(self.folder, results, columns, log)
+        for figure in sorted((self.folder / "figures").glob("*.png")):
+            log.log_figure(figure.stem, figure)
         log.log_scalars(metrics)
         wanted = self.cfg.get("score")
         if wanted and wanted not in metrics:

@@ -49,6 +49,15 @@ def finished(folder: Path, results: list[InstanceResult], **settings: Any) -> Pa
     return folder
 
 
+def test_what_a_task_drew_reaches_the_log(tmp_path: Path) -> None:
+    drawn = tmp_path / "run" / "figures" / "attention.png"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_bytes(b"a picture")
+    folder = finished(tmp_path / "run", results_of({"a": 1.0}))
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [event["path"] for event in events if event.get("name") == "attention"] == ["figures/attention.png"]
+
+
 def test_results_of_one_instance_by_several_methods_and_seeds_lie_in_files_of_their_own(tmp_path: Path) -> None:
     whose = [(None, None), ("a", None), ("a", 1), ("a", 11), ("a-seed1", 1), ("A b", 1), ("A_b", 1), (None, 1)]
     whose += [("x" * 300, 1), ("x" * 301, 1)]
