@@ -30,6 +30,7 @@ def attention_figure(steps: Sequence[int], c: Float[np.ndarray, "moments K own"]
         image = axes.imshow(c[:, n].T, aspect="auto", cmap="viridis", vmin=0, vmax=float(c.max()))
         axes.axhline(common - 0.5, color="white", linewidth=1)
         axes.set_xticks(range(len(steps)), [str(step) for step in steps])
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("step")
         axes.set_title(f"class {n}", fontsize="medium")
     panels[0].set_ylabel("token: common above the line,\ndistinct below, rarer first")
