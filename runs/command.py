@@ -109,8 +109,12 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
 
 
 def _prepare_ray(arguments: list[str]) -> None:
-    """Set what Ray reads when Hydra imports its launcher: no usage report, and a token for this command's own cluster."""
+    """Set what Ray reads when Hydra imports its launcher: no usage report, and a token for this command's own cluster.
+
+    A worker that takes more than Ray's minute to start, as on a loaded machine, would be started anew for ever.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")
     joins = "RAY_ADDRESS" in os.environ or any("ray.init.address=" in text for text in arguments)
     if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
