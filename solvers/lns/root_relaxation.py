@@ -6,7 +6,7 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs.checkpoint import State
-from solvers.lns.state import Destroy, SearchState
+from solvers.lns.state import SearchState
 from solvers.milp.lp import PersistentLP
 
 
@@ -45,25 +45,3 @@ class RootRelaxation:
             self._x = PersistentLP(state.problem).solve(seconds=seconds, algorithm=self.algorithm).x
             self._solved = True
         return self._x
-
-
-class RootGuided(Destroy):
-    """Abstract: a heuristic that looks at x^LP, which is all it remembers.
-
-    Parameters
-    ----------
-    lp
-        The LP relaxation with its options.
-    """
-
-    def __init__(self, lp: RootRelaxation | None = None) -> None:
-        self.lp = lp or RootRelaxation()
-
-    def prepare(self, problem: ILP, scorer: object = None) -> None:
-        self.lp.prepare(problem)
-
-    def memory(self) -> State:
-        return self.lp.memory()
-
-    def restore(self, memory: State) -> None:
-        self.lp.restore(memory)

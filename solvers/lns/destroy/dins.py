@@ -10,11 +10,12 @@ from data.ilp.problem import ILP
 from runs.errors import ConfigError
 from solvers.lns.destroy.draw import DIFFERENT, uniform
 from solvers.lns.distance import distance_row, with_row
-from solvers.lns.root_relaxation import RootGuided, RootRelaxation
+from solvers.lns.guided import Guided
+from solvers.lns.root_relaxation import RootRelaxation
 from solvers.lns.state import SearchState, Selection
 
 
-class DINS(RootGuided):
+class DINS(Guided):
     """Look for better assignments that are nearer to the LP relaxation than the incumbent is.
 
     Binary variables on which the incumbent, x^LP and all earlier incumbents agree are fixed (hard fixing), and of the
@@ -35,7 +36,7 @@ class DINS(RootGuided):
     """
 
     def __init__(self, flips: float = 0.5, lp: RootRelaxation | None = None) -> None:
-        super().__init__(lp)
+        self.lp: RootRelaxation = lp or RootRelaxation()
         if not 0 < flips <= 1:
             raise ConfigError(f"destroy.flips is {flips}; it must lie in (0, 1]")
         self.flips = flips

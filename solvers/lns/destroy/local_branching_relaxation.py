@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.ilp.problem import ILP
-from runs.checkpoint import State
+from solvers.lns.guided import Guided
 from solvers.lns.local_branching_lp import LocalBranchingLP, Relaxation
-from solvers.lns.state import Destroy, SearchState, Selection
+from solvers.lns.state import SearchState, Selection
 
 PROOF = 1e-9
 """The LP excludes an improvement when its value is within this of the incumbent's (section 3)."""
 
 
-class LocalBranchingRelaxation(Destroy):
+class LocalBranchingRelaxation(Guided):
     """Solve the LP relaxation of local branching, then :meth:`draw` variables by Delta_j = abs(xbar_j - x_j).
 
     When the LP bound shows that no assignment within distance k improves, and the drawn set cannot leave that ball, no
@@ -29,20 +28,11 @@ class LocalBranchingRelaxation(Destroy):
     """
 
     def __init__(self, lp: LocalBranchingLP | None = None) -> None:
-        self.lp = lp or LocalBranchingLP()
+        self.lp: LocalBranchingLP = lp or LocalBranchingLP()
 
     @abstractmethod
     def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """Positions to free, given ``delta`` (|I|,) and absolute reduced costs (|I|,) of the candidates."""
-
-    def prepare(self, problem: ILP, scorer: object = None) -> None:
-        self.lp.prepare(problem)
-
-    def memory(self) -> State:
-        return self.lp.memory()
-
-    def restore(self, memory: State) -> None:
-        self.lp.restore(memory)
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         relaxation = self.lp.relax(state, k)

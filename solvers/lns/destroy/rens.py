@@ -7,20 +7,29 @@ from dataclasses import replace
 import numpy as np
 
 from solvers.lns.destroy.draw import preferred
-from solvers.lns.root_relaxation import RootGuided
+from solvers.lns.guided import Guided
+from solvers.lns.root_relaxation import RootRelaxation
 from solvers.lns.state import SearchState, Selection
 
 
-class RENS(RootGuided):
+class RENS(Guided):
     """Search among the roundings of x^LP: integral values are fixed, fractional ones go up or down.
 
     The incumbent enters by the cut-off only. Where fewer than ``k`` values are fractional, random others are freed within
     their own bounds, so that the neighbourhood changes and grows with k like every other.
 
+    Parameters
+    ----------
+    lp
+        The LP relaxation with its options.
+
     References
     ----------
     T. Berthold: RENS, the optimal rounding. Math. Program. Comput. 6 (2014).
     """
+
+    def __init__(self, lp: RootRelaxation | None = None) -> None:
+        self.lp: RootRelaxation = lp or RootRelaxation()
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         root = self.lp.solution(state)

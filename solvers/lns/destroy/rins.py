@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from solvers.lns.destroy.draw import DIFFERENT, preferred
-from solvers.lns.root_relaxation import RootGuided, RootRelaxation
+from solvers.lns.guided import Guided
+from solvers.lns.root_relaxation import RootRelaxation
 from solvers.lns.state import SearchState, Selection
 
 
-class RINS(RootGuided):
+class RINS(Guided):
     """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (section 4).
 
     Parameters
@@ -21,7 +22,7 @@ class RINS(RootGuided):
     """
 
     def __init__(self, fill: bool = True, lp: RootRelaxation | None = None) -> None:
-        super().__init__(lp)
+        self.lp: RootRelaxation = lp or RootRelaxation()
         self.fill = fill
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
