@@ -75,3 +75,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and value - value != 0:
         return None
     return value
+
+
+def safe_yaml(text: str) -> Any:
+    """Plain data from YAML, by the C parser where there is one; raises ``yaml.YAMLError``."""
+    import yaml
+
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -15,7 +15,7 @@ from filelock import FileLock
 from runs import page
 from runs.assertions import Claim, load_claims
 from runs.errors import ConfigError
-from runs.files import atomic_write, read_json
+from runs.files import atomic_write, read_json, safe_yaml
 from runs.published import CONF, Published, load_published
 from runs.results import load
 from runs.statistics import Interval
@@ -114,7 +114,7 @@ def _run_folders(outputs: Path) -> Iterator[Path]:
 def _experiment_of(folder: Path) -> str:
     try:
         text = (folder / "config.yaml").read_text(encoding="utf-8")
-        config = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        config = safe_yaml(text)
         paper, experiment = str(config["paper"]), str(config["experiment"])
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
         return ""

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from runs.errors import ConfigError
-from runs.files import read_json
+from runs.files import read_json, safe_yaml
 from runs.record import RunStatus, status
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
@@ -135,7 +135,7 @@ def _read_config(path: Path, required: bool) -> dict[str, Any]:
     if not path.exists() and not required:
         return {}
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        config = safe_yaml(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
     if not isinstance(config, dict):
