@@ -120,6 +120,15 @@ def test_the_small_sweeps_report_a_row_per_setting(launch: Launcher, text: str, 
     assert len(claims) >= 2
 
 
+def test_one_setting_of_the_learning_rates_is_a_run_named_after_it(launch: Launcher, text: str) -> None:
+    small = ["experiment=scan_snap/wikitext_lr_small", *TINY, text]
+    run = launch(*small, "optimizer.lr=1", "task.feed_forward_ratio=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = pd.read_parquet(next(launch.outputs.rglob("results.parquet")))
+    assert set(results["method"]) == {"lr_1_ratio_2"}
+    assert np.isfinite(results.loc[results["metric"] == "entropy_end", "value"]).all()
+
+
 def test_a_text_that_cannot_be_used_ends_the_run_with_one_line(launch: Launcher, tmp_path: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(b"fine\n\xff\xfe")
