@@ -31,7 +31,7 @@ def cases(size: str) -> Iterator[Case]:
         application = Path(folder) / "empty.py"
         application.write_text(_APPLICATION)
         launch = [sys.executable, str(ROOT / "launch.py")]
-        run = [*launch, "task=ilp", "data=ilp/mis_demo", "data.count=1", "solver=lns/random", "lns/start=greedy"]
+        run = [*launch, "task=ilp/search", "data=ilp/mis_demo", "data.count=1", "solver=lns/random", "lns/start=greedy"]
         run += ["task.budget.seconds=1", f"paths.outputs={folder}"]
         subprocess.run(run, check=True, capture_output=True, timeout=300)
         contenders = {

@@ -17,7 +17,7 @@ METHODS = sorted(path.stem for path in (CONF / "solver" / "lns").glob("*.yaml") 
 def built(method: str, *overrides: str) -> LargeNeighborhoodSearch:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=["task=ilp", "data=ilp/ca_small", f"solver=lns/{method}", *overrides])
+        cfg = compose("config", overrides=["task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", *overrides])
     return instantiate(cfg.solver, _convert_="all")
 
 
