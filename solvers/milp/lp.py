@@ -9,29 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from data.ilp.problem import ILP
+from data.ilp.root_lp import BasisStatus
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem, SolverFailure, require
 from solvers.base import Status
 from solvers.milp.highs_model import pass_model, quiet_highs, set_option
 
 ALGORITHMS = ("auto", "dual_simplex", "primal_simplex", "simplex", "ipm", "pdlp")
-
-
-class BasisStatus(IntEnum):
-    """Where a variable or a row sits in a basis (the codes of HiGHS)."""
-
-    LOWER = 0
-    BASIC = 1
-    UPPER = 2
-    ZERO = 3  # free and nonbasic
-    NONBASIC = 4
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.ilp.problem import ILP
+from data.ilp.root_lp import BasisStatus
 from solvers.base import Status
-from solvers.milp.lp import BasisStatus, PersistentLP
+from solvers.milp.lp import PersistentLP
 
 DEVEX = {"simplex_dual_edge_weight_strategy": 1}
 """Exact steepest-edge weights of a given basis cost seconds on the dense row; devex weights start at one."""

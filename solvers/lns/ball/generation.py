@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from data.ilp.problem import ILP
+from data.ilp.root_lp import BasisStatus
 from solvers.base import Status
 from solvers.lns.ball.base import Ball, BallResult, Basis
-from solvers.milp.lp import BasisStatus
 
 VIOLATION = 1e-7
 """Times max(1, abs(side)): a row is added beyond this, the feasibility tolerance of the LP."""

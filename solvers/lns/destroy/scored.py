@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import expit
@@ -11,6 +11,7 @@ from data.ilp.problem import ILP
 from runs.checkpoint import State
 from runs.errors import ConfigError
 from solvers.lns.state import Destroy, SearchState, Selection
+from solvers.milp.root_lp import RootLPUnfinished
 
 
 class Scorer(Protocol):
@@ -18,6 +19,22 @@ class Scorer(Protocol):
 
     def scores(self, problem: ILP, incumbent: np.ndarray, history: tuple[np.ndarray, ...]) -> Any:
         """(n,) array or tensor of scores (logits), given the earlier incumbents, newest first."""
+
+
+@runtime_checkable
+class PreparedScorer(Scorer, Protocol):
+    """A scorer with work to do once per problem, such as the root LP and what follows from it."""
+
+    def prepare(self, problem: ILP, seconds: float) -> None:
+        """Get ready for ``problem`` (minimisation form) within the ``seconds`` left of the search (inf: no limit).
+
+        Called at the first iteration, after the initial solution, on the search's clock.
+
+        Raises
+        ------
+        RootLPUnfinished
+            Time was over first, or a signal came.
+        """
 
 
 class Scored(Destroy):
@@ -57,6 +74,7 @@ class Scored(Destroy):
             raise ConfigError("destroy.scorer is null and the search was given no scorer; set one of them")
         self._active: Scorer = active
         self._sampling = self.rule == "sample"
+        self._unprepared: PreparedScorer | None = active if isinstance(active, PreparedScorer) else None
         self._rated: tuple[np.ndarray, int, np.ndarray] | None = None
 
     def memory(self) -> State:
@@ -66,6 +84,12 @@ class Scored(Destroy):
         self._sampling = bool(memory["sampling"])
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
+        if self._unprepared is not None:
+            try:
+                self._unprepared.prepare(state.problem, state.remaining_seconds)
+            except RootLPUnfinished:
+                return Selection.nothing(state)
+            self._unprepared = None
         scores = self._scores(state)
         if self.rule == "greedy" and self.sample_at_cap and state.at_cap:
             self._sampling = True
