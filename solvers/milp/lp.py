@@ -24,6 +24,10 @@ from solvers.milp.highs_model import pass_model, quiet_highs, set_option
 ALGORITHMS = ("auto", "dual_simplex", "primal_simplex", "simplex", "ipm", "pdlp")
 
 
+class LPUnfinished(ConfigError):
+    """Time was over, or a signal asked to stop, before an LP was solved that others build on."""
+
+
 @dataclass(frozen=True)
 class LPResult:
     """Answer of an LP solve; arrays are None unless the status is ``optimal``.

@@ -6,13 +6,9 @@ import time
 
 from data.ilp.problem import ILP
 from data.ilp.root_lp import RootLP
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from solvers.base import Status
-from solvers.milp.lp import PersistentLP
-
-
-class RootLPUnfinished(ConfigError):
-    """Time was over, or a signal asked to stop, before the root LP had reached a vertex."""
+from solvers.milp.lp import LPUnfinished, PersistentLP
 
 
 def solve_root_lp(problem: ILP, seconds: float | None = None, algorithm: str = "auto") -> RootLP:
@@ -31,8 +27,10 @@ def solve_root_lp(problem: ILP, seconds: float | None = None, algorithm: str = "
     ------
     InvalidProblem
         The relaxation is infeasible or unbounded, or the problem is a maximisation or has no variables.
-    RootLPUnfinished
+    LPUnfinished
         No vertex within ``seconds``, or a signal came.
+    SolverFailure
+        HiGHS broke down.
     ConfigError
         Unknown algorithm, or one that leaves no basis (``pdlp``).
     """
@@ -50,12 +48,16 @@ def solve_root_lp(problem: ILP, seconds: float | None = None, algorithm: str = "
             f"{problem.name}: the LP relaxation is unbounded; give finite bounds to the variables that improve for ever"
         )
     if result.status == Status.INTERRUPTED:
-        raise RootLPUnfinished(f"{problem.name}: a signal stopped the root LP")
-    basis = lp.basis()
+        raise LPUnfinished(f"{problem.name}: a signal stopped the root LP")
+    basis, spent = lp.basis(), time.monotonic() - began
     if result.x is None or result.duals is None or result.reduced_costs is None or basis is None:
-        raise RootLPUnfinished(
-            f"{problem.name}: no vertex of the root LP ({problem.n} variables, {problem.m} rows) within {seconds} s; "
+        size = f"{problem.n} variables, {problem.m} rows"
+        if seconds is None or spent < seconds:
+            raise SolverFailure(
+                f"{problem.name}: HiGHS {algorithm} gave the root LP ({size}) up; try another algorithm"
+            )
+        raise LPUnfinished(
+            f"{problem.name}: no vertex of the root LP ({size}) within {seconds} s; "
             "give it more seconds or another lp algorithm"
         )
-    spent = time.monotonic() - began
     return RootLP(result.x, result.duals, result.reduced_costs, *basis, result.objective, spent)

@@ -11,14 +11,20 @@ from data.ilp.problem import ILP
 from runs.checkpoint import State
 from runs.errors import ConfigError
 from solvers.lns.state import Destroy, SearchState, Selection
-from solvers.milp.root_lp import RootLPUnfinished
+from solvers.milp.lp import LPUnfinished
 
 
 class Scorer(Protocol):
     """Rates the variables of a minimisation problem; the higher, the better to free. Deterministic."""
 
     def scores(self, problem: ILP, incumbent: np.ndarray, history: tuple[np.ndarray, ...]) -> Any:
-        """(n,) array or tensor of scores (logits), given the earlier incumbents, newest first."""
+        """(n,) array or tensor of scores (logits), given the earlier incumbents, newest first.
+
+        Raises
+        ------
+        LPUnfinished
+            An LP it needs was not solved in time; the iteration then counts as not improved.
+        """
 
 
 @runtime_checkable
@@ -32,7 +38,7 @@ class PreparedScorer(Scorer, Protocol):
 
         Raises
         ------
-        RootLPUnfinished
+        LPUnfinished
             Time was over first, or a signal came.
         """
 
@@ -84,13 +90,10 @@ class Scored(Destroy):
         self._sampling = bool(memory["sampling"])
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
-        if self._unprepared is not None:
-            try:
-                self._unprepared.prepare(state.problem, state.remaining_seconds)
-            except RootLPUnfinished:
-                return Selection.nothing(state)
-            self._unprepared = None
-        scores = self._scores(state)
+        try:
+            scores = self._scores(state)
+        except LPUnfinished:
+            return Selection.nothing(state)
         if self.rule == "greedy" and self.sample_at_cap and state.at_cap:
             self._sampling = True
         if self.rule == "bernoulli":
@@ -103,12 +106,18 @@ class Scored(Destroy):
 
     def _scores(self, state: SearchState) -> np.ndarray:
         """Scores (|I|,) of the candidates; computed once per incumbent."""
+        if self._unprepared is not None:
+            self._unprepared.prepare(state.problem, state.remaining_seconds)
+            self._unprepared = None
         if self._rated is None or self._rated[0] is not state.incumbent or self._rated[1] != len(state.pool):
-            scores = self._active.scores(state.problem, state.incumbent, state.pool)
-            if hasattr(scores, "detach"):
-                scores = scores.detach().cpu().numpy()
-            self._rated = state.incumbent, len(state.pool), np.asarray(scores, np.float64)[state.candidates]
+            scores = as_numpy(self._active.scores(state.problem, state.incumbent, state.pool))
+            self._rated = state.incumbent, len(state.pool), scores[state.candidates]
         return self._rated[2]
+
+
+def as_numpy(scores: Any) -> np.ndarray:
+    """float64 copy of an array or of a tensor on any device."""
+    return np.asarray(scores.detach().cpu().numpy() if hasattr(scores, "detach") else scores, np.float64)
 
 
 def tempered(scores: np.ndarray, k: int) -> np.ndarray:

@@ -27,6 +27,9 @@ from solvers.lns.destroy.rins import RINS
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.local_branching_lp import LocalBranchingLP
+from solvers.lns.scorers.lb_relax import LBRelaxScorer
+from solvers.lns.scorers.lp_distance import LPDistance
+from solvers.lns.scorers.mixture import Mixture
 from solvers.lns.size import NeighborhoodSize
 from solvers.lns.start import Greedy
 from solvers.lns.state import Destroy
@@ -60,6 +63,7 @@ HEURISTICS: dict[str, Callable[[], Destroy]] = {
     "rens": RENS,
     "proximity": lambda: Proximity(Highs()),
     "scored": lambda: Scored(CostScorer()),
+    "scored_mixture": lambda: Scored(Mixture(LPDistance(), LBRelaxScorer(10))),
     "bandit": lambda: Bandit({"random": Random(), "rins": RINS(), "lb_relax_s": LBRelaxS()}, cost="evaluations"),
 }
 

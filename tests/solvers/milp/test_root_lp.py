@@ -7,7 +7,8 @@ from scipy.optimize import linprog
 from data.ilp.problem import ILP
 from data.ilp.root_lp import BasisStatus
 from runs.errors import ConfigError, InvalidProblem
-from solvers.milp.root_lp import RootLPUnfinished, solve_root_lp
+from solvers.milp.lp import LPUnfinished
+from solvers.milp.root_lp import solve_root_lp
 
 
 def covering(seed, n=8, m=12):
@@ -67,7 +68,7 @@ def test_a_problem_without_an_optimal_vertex_is_refused(problem, error, message,
 def test_no_vertex_in_time_names_the_size_and_the_remedy():
     rng = np.random.default_rng(0)
     slow = ILP.build(rng.random(400), (rng.random((800, 400)) < 0.1) * rng.random((800, 400)), row_lo=1, ub=1)
-    with pytest.raises(RootLPUnfinished, match=r"400 variables, 800 rows\) within 1e-05 s; give it more seconds"):
+    with pytest.raises(LPUnfinished, match=r"400 variables, 800 rows\) within 1e-05 s; give it more seconds"):
         solve_root_lp(slow, 1e-5)
 
 
