@@ -31,6 +31,35 @@ class EpochShuffle(Sampler[int]):
         return self.size
 
 
+class RankShare(EpochShuffle):
+    """One rank's items of the shuffle that all ranks know: together their n-th batches are the n-th batch of one process.
+
+    Where the last batch has fewer items than there are ranks, those without one repeat its last.
+
+    Parameters
+    ----------
+    size, seed
+        As for the shuffle.
+    batch_size
+        Of all ranks together, a multiple of ``ranks``.
+    ranks, rank
+        Number of processes, and which one this is.
+    """
+
+    def __init__(self, size: int, seed: int, batch_size: int, ranks: int = 1, rank: int = 0) -> None:
+        super().__init__(size, seed)
+        self.ranks, self.rank = ranks, rank
+        last = size % batch_size
+        self.repeats = ranks - last if 0 < last < ranks else 0
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(super().__iter__())
+        return iter((order + [order[-1]] * self.repeats)[self.rank :: self.ranks])
+
+    def __len__(self) -> int:
+        return len(range(self.rank, self.size + self.repeats, self.ranks))
+
+
 class _From(Sampler[list[int]]):
     """Batches of an inner sampler from a given position on."""
 

@@ -135,6 +135,13 @@ class Collection:
         except OSError as error:
             raise _refused("write", path, error) from error
 
+    def discard(self, item: Item) -> None:
+        """Remove an item that nobody needs any more."""
+        try:
+            self._path(item).unlink(missing_ok=True)
+        except OSError as error:
+            raise _refused("remove", self._path(item), error) from error
+
     def get_or_make(self, item: Item, make: Callable[[], bytes]) -> bytes:
         """The payload of an item, made by the first of all processes that asks while the others wait.
 

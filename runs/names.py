@@ -58,17 +58,29 @@ def jobs_at_once(threads: int | None) -> int:
     return max(1, cores // (threads or cores))
 
 
+def json_of(*paths: str, _root_: DictConfig) -> str:
+    """The resolved nodes at ``paths``, by path, as JSON; an absent one is null."""
+    nodes: dict[str, Any] = {path: OmegaConf.select(_root_, path) for path in paths}
+    plain = {
+        path: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        for path, node in nodes.items()
+    }
+    return json.dumps(plain, sort_keys=True)
+
+
 def register_resolvers() -> None:
     """Make these known to OmegaConf.
 
     ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
     :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
+    ``${json_of:a,b.c}`` is the resolved content of these nodes as JSON: what an artifact made from them is known by.
     """
     resolvers: dict[str, Callable[..., Any]] = {
         "name_of": lambda path: str(path or "own").rsplit("/", 1)[-1],
         "folder_of": lambda path: str(path).rsplit("/", 1)[0] if path and "/" in str(path) else "own",
         "jobs_at_once": jobs_at_once,
         "where_absent": lambda given, value: value if given is None else None,
+        "json_of": json_of,
         "run_name": lambda *, _root_: run_name(_root_),
     }
     for name, resolver in resolvers.items():

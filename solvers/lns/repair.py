@@ -53,13 +53,21 @@ class Repair:
     mip_start
         Hand the incumbent to the back end next to the cut-off. Back ends return a start that is optimal, so this excludes
         moves to other assignments of equal value.
+    nodes
+        Limit of one sub-ILP in the back end's evaluations, which does not depend on the machine.
     """
 
     def __init__(
-        self, solver: MilpSolver, seconds: float | None = 120.0, reduce: bool = True, mip_start: bool = False
+        self,
+        solver: MilpSolver,
+        seconds: float | None = 120.0,
+        reduce: bool = True,
+        mip_start: bool = False,
+        nodes: int | None = None,
     ) -> None:
         self.solver = solver
         self.seconds = np.inf if seconds is None else float(seconds)
+        self.nodes = nodes
         self.reduce = reduce
         self.mip_start = mip_start
 
@@ -80,7 +88,7 @@ class Repair:
         began = time.monotonic()
         solution = self.solver.solve(
             sub.problem,
-            budget=Budget(seconds=seconds),
+            budget=Budget(seconds=seconds, evaluations=self.nodes),
             initial=self._mip_start(sub, start),
             cutoff=cutoff,
             rng=np.random.default_rng(seed),

@@ -251,3 +251,12 @@ def test_a_claim_is_exclusive_and_leaves_no_file_once_the_item_is_made(cache: Ar
         assert (first, second, third) == (True, False, True)
         collection.put("a", b"x")
     assert [path.name for path in (collection.folder / "claims").iterdir()] == ["b.lock"]
+
+
+def test_a_discarded_item_is_gone_and_may_be_discarded_again(cache: ArtifactCache) -> None:
+    items = cache.collection("items", {"a": 1})
+    with items.claim("x"):
+        items.put("x", b"1")
+    items.discard("x")
+    items.discard("x")
+    assert items.get("x") is None
