@@ -90,7 +90,7 @@ class Repair:
             sub.problem,
             budget=Budget(seconds=seconds, evaluations=self.nodes),
             initial=self._mip_start(sub, start),
-            cutoff=cutoff,
+            cutoff=cutoff if np.isfinite(cutoff) else None,
             rng=np.random.default_rng(seed),
         )
         spent = time.monotonic() - began
