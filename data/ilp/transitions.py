@@ -54,7 +54,7 @@ class Trajectory:
         """For a checkpoint."""
         arrays = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "matrix"}
         arrays |= {key: getattr(self.matrix, key) for key in ("data", "indices", "indptr")}
-        return {key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()}
+        return {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Trajectory:

@@ -23,6 +23,13 @@ class Episode:
     repair
         Solves the sub-ILPs, without a cut-off; its limit is the step's.
 
+    Attributes
+    ----------
+    first, best, objective
+        Value of the initial solution, of the best one and of the current one.
+    unit
+        Norm of ``c`` (1 if that is 0), in which rewards are counted.
+
     Raises
     ------
     InvalidProblem
@@ -43,7 +50,7 @@ class Episode:
         self.first = self.best = self.objective
         self.incumbents = [settled]
         self.solutions = [settled]
-        self._unit = float(np.linalg.norm(problem.c)) or 1.0
+        self.unit = float(np.linalg.norm(problem.c)) or 1.0
 
     def observation(self) -> np.ndarray:
         """(n, 5) float32, :func:`data.ilp.rollout_state.solution_columns` now."""
@@ -63,7 +70,7 @@ class Episode:
         assignment, objective = self.solutions[0], self.objective
         if repaired.assignment is not None:
             assignment, objective = repaired.assignment, repaired.objective
-        reward = (self.objective - objective) / self._unit
+        reward = (self.objective - objective) / self.unit
         self.objective = objective
         self.solutions = [assignment, *self.solutions[:2]]
         if objective < self.best:
