@@ -25,6 +25,7 @@ from solvers.base import Solution, Status
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.rollout import RolloutSchedule
+from solvers.lns.scorers.trained_actor import trained_actor
 from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
 from tasks.ilp.reinforcement import ReinforcementLearning
@@ -196,3 +197,29 @@ def test_an_instance_without_initial_solution_is_named(tmp_path: Path) -> None:
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         task(**settings)
+
+
+def test_the_kept_policy_is_read_back_from_the_runs_folder(trained: ReinforcementLearning, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    state = {"state_dict": trained.state_dict()}
+    torch.save(state, tmp_path / "checkpoints" / "last.ckpt")
+    assert torch.equal(weights(trained_actor(str(tmp_path))), weights(trained.model))  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_that_holds_no_such_policy_is_refused_with_its_path(
+    trained: ReinforcementLearning, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"last\.ckpt is missing"):
+        trained_actor(str(tmp_path))
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    path.parent.mkdir()
+    path.write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="is no checkpoint that can be read"):
+        trained_actor(str(tmp_path))
+    torch.save({"state_dict": {"model.weight": torch.ones(1)}}, path)
+    with pytest.raises(ConfigError, match="holds no policy of RL-LNS"):
+        trained_actor(str(tmp_path))
+    other = {"model.actor.encoder.embed.weight": torch.ones(8, 22)}
+    torch.save({"state_dict": other}, path)
+    with pytest.raises(ConfigError, match="reads 22 features, this version gives 18"):
+        trained_actor(str(tmp_path))
