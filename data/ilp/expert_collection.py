@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from data.ilp.expert_record import ExpertRecord
-from data.ilp.instances import IntegerPrograms
+from data.ilp.instances import IntegerPrograms, UnreadableInstance
 from data.ilp.problem import ILP
 from runs.cache import ArtifactCache, Collection
 from runs.collect import Report, collect
@@ -57,7 +58,15 @@ class ExpertCollection:
         problems: Any = self.programs.test_problems
         if self.programs.path is None:
             return {f"{self.programs.first + position:05d}": position for position in range(len(problems))}
-        return {_named(problems[position][1]): position for position in range(len(problems))}
+        return {self.item_of(*problems[position]): position for position in range(len(problems))}
+
+    def item_of(self, index: int, problem: Any) -> str:
+        """The item of one instance, or of the error that stands for it."""
+        if self.programs.path is None:
+            return f"{index:05d}"
+        if isinstance(problem, UnreadableInstance):
+            return f"{problem.instance_name} unreadable"
+        return f"{problem.name}-{problem.fingerprint[:16]}"
 
     def fill(self, collector: Collector, workers: int = 0) -> Report:
         """Collect what is missing; every copy of a command that calls this works on the same items.
@@ -89,16 +98,6 @@ class ExpertCollection:
         """The finished record of an item, or None."""
         payload = self.artifacts.get(item)
         return None if payload is None else ExpertRecord.from_bytes(payload)
-
-    def problem(self, item: str) -> ILP:
-        """The instance of an item.
-
-        Raises
-        ------
-        InvalidProblem
-            Its file cannot be read any more.
-        """
-        return read_problem(self.programs.test_problems, self.items[item])[1]
 
     def require(self) -> None:
         """Refuse to go on where records are missing.
@@ -154,12 +153,6 @@ def _kept(records: Iterator[ExpertRecord], artifacts: Collection, item: str) -> 
         yield record
 
 
-def share_without_negatives(records: list[ExpertRecord]) -> float:
-    """Share of the states in which no perturbed set was tried successfully."""
-    bare = [not (step.sets.swapped > 0).any() for record in records for step in record.steps]
-    return sum(bare) / len(bare) if bare else 0.0
-
-
 class _Progress:
     """One line in the log for every instance that is done."""
 
@@ -178,22 +171,30 @@ class _Progress:
             record = records.record(item)
             if record is not None:
                 self.waiting.remove(item)
-                numbers = ", ".join(f"{name} {value:.4g}" for name, value in measure(record).items())
+                numbers = ", ".join(f"{name} {value:.4g}" for name, value in totals(measure(record)).items())
                 _LOG.info("collected %d of %d, %s: %s", done, total, record.name, numbers)
 
 
-def measure(record: ExpertRecord) -> dict[str, float]:
-    """The numbers of the progress table: states, sets, mean gap of local branching, and seconds."""
+def measure(record: ExpertRecord, positive_share: float = 0.5, negative_share: float = 0.05) -> dict[str, np.ndarray]:
+    """The progress table of one instance, a row per state (T,): sets by these shares, gap of local branching, seconds."""
     steps = record.steps
-    gaps = [step.lb_gap for step in steps if step.lb_gap == step.lb_gap]
     return {
-        "states": float(len(steps)),
-        "positives": float(sum((step.sets.swapped == 0).sum() for step in steps)),
-        "perturbed": float(sum((step.sets.swapped > 0).sum() for step in steps)),
-        "lb_gap": sum(gaps) / len(gaps) if gaps else float("nan"),
-        "lb_seconds": sum(step.lb_seconds for step in steps),
-        "perturbed_seconds": sum(step.perturbed_seconds for step in steps),
+        "positives": np.array([len(step.good(positive_share)) for step in steps]),
+        "negatives": np.array([len(step.bad(negative_share)) for step in steps]),
+        "improvement": np.array([step.best_gain for step in steps], np.float64),
+        "lb_gap": np.array([step.lb_gap for step in steps], np.float64),
+        "lb_seconds": np.array([step.lb_seconds for step in steps], np.float64),
+        "negative_seconds": np.array([step.perturbed_seconds for step in steps], np.float64),
     }
+
+
+def totals(table: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Sums of :func:`measure`'s columns, but the mean of the gap."""
+    gaps = table["lb_gap"][np.isfinite(table["lb_gap"])]
+    sums = {name: float(np.sum(column)) for name, column in table.items() if name not in ("lb_gap", "improvement")}
+    without = float(np.sum(table["negatives"] == 0))
+    mean = float(np.mean(gaps)) if len(gaps) else np.nan
+    return {"states": float(len(table["lb_gap"])), "states_without_negatives": without, **sums, "lb_gap": mean}
 
 
 def read_problem(problems: Any, position: int) -> tuple[int, ILP]:
@@ -202,12 +203,6 @@ def read_problem(problems: Any, position: int) -> tuple[int, ILP]:
     if isinstance(problem, InvalidProblem):
         raise problem
     return index, problem
-
-
-def _named(problem: Any) -> str:
-    if isinstance(problem, InvalidProblem):
-        return f"{problem.instance_name} unreadable"  # type: ignore[attr-defined]
-    return f"{problem.name}-{problem.fingerprint[:16]}"
 
 
 def _steps(item: str) -> str:

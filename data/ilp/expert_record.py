@@ -90,6 +90,15 @@ class ExpertStep:
         """I*: the improvement of the best set."""
         return float(self.sets.gain[self.sets.swapped == 0].max())
 
+    def good(self, share: float) -> np.ndarray:
+        """Indices of local branching's sets that gain at least this share of I*, the best first."""
+        good = np.flatnonzero((self.sets.swapped == 0) & (self.sets.gain >= share * self.best_gain))
+        return good[np.argsort(-self.sets.gain[good], kind="stable")]
+
+    def bad(self, share: float) -> np.ndarray:
+        """Indices of the perturbed sets that gain at most this share of I*, in the order they were made."""
+        return np.flatnonzero((self.sets.swapped > 0) & (self.sets.gain <= share * self.best_gain))
+
 
 @dataclass(frozen=True, eq=False)
 class ExpertRecord:

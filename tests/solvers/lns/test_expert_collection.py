@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.ilp.expert_collection import ExpertCollection, measure, share_without_negatives
+from data.ilp.expert_collection import ExpertCollection, measure, totals
 from data.ilp.expert_record import ExpertRecord
 from data.ilp.instances import IntegerPrograms
 from data.ilp.mps_writer import write_mps
@@ -197,15 +197,17 @@ def test_progress_names_states_sets_gap_and_seconds(tmp_path: Path, caplog: pyte
         ExpertCollection(auctions(2), str(tmp_path), SETTINGS).fill(expert())
     lines = [record.message for record in caplog.records if "collected" in record.message]
     assert len(lines) == 3
-    for word in ("states", "positives", "perturbed", "lb_gap", "lb_seconds"):
+    for word in ("states", "positives", "negatives", "lb_gap", "lb_seconds"):
         assert all(word in line for line in lines[1:])
 
 
 def test_the_measures_count_what_is_in_the_record(undisturbed: dict[str, ExpertRecord]) -> None:
     for record in undisturbed.values():
-        numbers = measure(record)
+        numbers = totals(measure(record, positive_share=0.5, negative_share=0.05))
+        good = [step.sets.gain[step.sets.swapped == 0] / step.best_gain for step in record.steps]
+        bad = [step.sets.gain[step.sets.swapped > 0] / step.best_gain for step in record.steps]
         assert numbers["states"] == len(record.steps)
-        assert numbers["positives"] + numbers["perturbed"] == sum(len(step.sets) for step in record.steps)
+        assert numbers["positives"] == sum((shares >= 0.5).sum() for shares in good)
+        assert numbers["negatives"] == sum((shares <= 0.05).sum() for shares in bad)
+        assert numbers["states_without_negatives"] == sum(not (shares <= 0.05).any() for shares in bad)
         assert numbers["lb_gap"] == pytest.approx(np.nanmean([step.lb_gap for step in record.steps]))
-    bare = [not (step.sets.swapped > 0).any() for record in undisturbed.values() for step in record.steps]
-    assert share_without_negatives(list(undisturbed.values())) == pytest.approx(np.mean(bare))

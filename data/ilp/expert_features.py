@@ -1,0 +1,63 @@
+"""Static features of the training instances, made once per instance from its record's root LP (section 3)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from data.ilp.expert_collection import ExpertCollection, read_problem
+from data.ilp.expert_record import ExpertRecord
+from data.ilp.features.static import static_features
+from runs.cache import ArtifactCache, Collection, npz_bytes
+from runs.collect import collect
+from runs.errors import InvalidProblem
+
+VERSION = 1
+"""Raise it when the static features change, so that stored ones are made again."""
+
+
+def fill_features(records: ExpertCollection, cache: str, workers: int = 0) -> Collection:
+    """Make the missing features of every instance that has a record; returns where they lie.
+
+    Each artifact holds ``variables`` (n, 95), ``rows`` (M, 10), ``edges`` (E, 2) and ``edge_index`` (2, E) int32.
+
+    Raises
+    ------
+    InvalidProblem
+        An instance has features that are not finite.
+    """
+    features = feature_collection(records, cache)
+    made = [item for item in records.items if records.artifacts.get(item) is not None]
+    problems: Any = records.programs.test_problems
+    make = functools.partial(make_features, records=records.artifacts, problems=problems, positions=records.items)
+    report = collect(features, made, make, workers=workers)
+    if report.failed:
+        item, reason = next(iter(report.failed.items()))
+        raise InvalidProblem(f"no static features of instance {item}: {reason}")
+    return features
+
+
+def feature_collection(records: ExpertCollection, cache: str) -> Collection:
+    """Where the features of these records lie."""
+    return ArtifactCache(cache).collection("expert_features", {"of": records.artifacts.identity, "version": VERSION})
+
+
+def make_features(item: str, records: Collection, problems: Dataset[Any], positions: Mapping[str, int]) -> bytes:
+    """The features of one instance."""
+    payload = records.get(item)
+    if payload is None:
+        raise InvalidProblem(f"the record of instance {item} is damaged or gone; run again to collect it anew")
+    _, problem = read_problem(problems, positions[item])
+    static = static_features(problem.to_min(), ExpertRecord.from_bytes(payload).lp)
+    return npz_bytes(
+        {
+            "variables": static.variables,
+            "rows": static.rows,
+            "edges": static.edges,
+            "edge_index": static.graph.edge_index.astype(np.int32),
+        }
+    )
