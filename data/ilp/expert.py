@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.distributed
 from pytorch_lightning.trainer.states import TrainerFn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from data.ilp.expert_collection import MANY_WITHOUT_NEGATIVES, Collector, ExpertCollection, measure
 from data.ilp.expert_features import feature_collection, fill_features
@@ -18,7 +18,7 @@ from data.ilp.expert_states import ExpertStates, SetChoice
 from data.ilp.features.dynamic import WINDOW
 from data.ilp.instances import IntegerPrograms
 from data.ilp.state_batch import StateBatch, collate
-from data.loading import RankShare, ResumableLoader
+from data.loading import EpochShuffle, RankShare, ResumableLoader
 from data.modules import ProblemData
 from runs.errors import ConfigError
 
@@ -37,7 +37,8 @@ class ExpertPrograms(ProblemData):
     train, test
         Instances to learn from and to search on; any two families.
     collector
-        The expert.
+        The expert. None: nothing is collected, and a step of training gets ``batch_size`` instances themselves, a step of
+        validation one, each as ``(index, problem)``: what a policy that learns from its own rollouts needs.
     cache
         Folder of the artifact cache.
     settings
@@ -47,7 +48,7 @@ class ExpertPrograms(ProblemData):
     validation_share
         Share of the training instances, the first ones, whose states choose the best checkpoint.
     batch_size
-        States per step, over all ranks.
+        States per step, over all ranks. Of instances, every rank gets all.
     positive_share, negative_share, positives_per_state, negatives_per_positive
         See :class:`data.ilp.expert_states.SetChoice`.
     feature_set
@@ -68,7 +69,7 @@ class ExpertPrograms(ProblemData):
         self,
         train: IntegerPrograms,
         test: IntegerPrograms,
-        collector: Collector,
+        collector: Collector | None,
         cache: str,
         settings: str,
         collect: bool = True,
@@ -121,7 +122,7 @@ class ExpertPrograms(ProblemData):
         ConfigError
             No instance could be collected, or ``collect`` is false and something is missing.
         """
-        if self.trainer is None or self.trainer.state.fn == TrainerFn.FITTING:
+        if self.collector is not None and (self.trainer is None or self.trainer.state.fn == TrainerFn.FITTING):
             self.collect_records()
             fill_features(self.records, self.cache, self.workers)
 
@@ -131,6 +132,7 @@ class ExpertPrograms(ProblemData):
         if not self.collect:
             self.records.require()
             return
+        assert self.collector is not None
         self.records.fill(self.collector, self.workers)
         records = (self.records.record(item) for item in self.records.items)
         tables = [measure(record, negative_share=self.choice.negative_share) for record in records if record]
@@ -154,17 +156,36 @@ class ExpertPrograms(ProblemData):
         """
         self.test.setup()
         self.test_problems = self.test.test_problems
-        if stage not in (None, "fit", "validate") or self.train_states is not None:
+        if stage not in (None, "fit", "validate") or self.train_states is not None or self.train_problems is not None:
+            return
+        if self.collector is None:
+            self._set_up_instances()
             return
         items = list(self.records.items)
-        validation = round(self.validation_share * len(items))
-        if not 0 < validation < len(items):
-            raise ConfigError(
-                f"data.validation_share is {self.validation_share} of {len(items)} instances, which leaves {validation} for "
-                f"validation and {len(items) - validation} for training; change it or raise data.train.count"
-            )
+        validation = self._validation_count(len(items))
         self.validation_states = self._states(items[:validation], "validation")
         self.train_states = self._states(items[validation:], "training")
+
+    def _set_up_instances(self) -> None:
+        self.train.setup()
+        problems: Any = self.train.test_problems
+        validation = self._validation_count(len(problems))
+        if self.batch_size > len(problems) - validation:
+            raise ConfigError(
+                f"data.batch_size is {self.batch_size} instances at once, but there are {len(problems) - validation} to "
+                "learn from; lower it or raise data.train.count"
+            )
+        self.validation_problems = Subset(problems, range(validation))
+        self.train_problems = Subset(problems, range(validation, len(problems)))
+
+    def _validation_count(self, count: int) -> int:
+        validation = round(self.validation_share * count)
+        if not 0 < validation < count:
+            raise ConfigError(
+                f"data.validation_share is {self.validation_share} of {count} instances, which leaves {validation} for "
+                f"validation and {count - validation} for training; change it or raise data.train.count"
+            )
+        return validation
 
     def _states(self, items: list[str], use: str) -> ExpertStates:
         features = feature_collection(self.records, self.cache)
@@ -178,18 +199,23 @@ class ExpertPrograms(ProblemData):
 
     def train_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Shuffled batches; a resumed epoch goes on where it stopped."""
+        if self.train_problems is not None:
+            order = EpochShuffle(len(self.train_problems), self.seed)  # type: ignore[arg-type]
+            return ResumableLoader(
+                self.train_problems, self.batch_size, self.seed, drop_last=True, sampler=order, collate_fn=list
+            )
         if self.train_states is None:
             return []
         ranks, rank = _place()
         if self.batch_size % ranks:
             raise ConfigError(f"data.batch_size is {self.batch_size}, which {ranks} processes cannot share equally")
-        order = RankShare(len(self.train_states), self.seed, self.batch_size, ranks, rank)
-        return ResumableLoader(self.train_states, self.batch_size // ranks, self.seed, sampler=order, **self._loading())
+        share = RankShare(len(self.train_states), self.seed, self.batch_size, ranks, rank)
+        return ResumableLoader(self.train_states, self.batch_size // ranks, self.seed, sampler=share, **self._loading())
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Validation states in order, each seen by one rank."""
         if self.validation_states is None:
-            return []
+            return super().val_dataloader()
         ranks, rank = _place()
         if len(self.validation_states) < ranks:
             raise ConfigError(
