@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed
 from pytorch_lightning.trainer.states import TrainerFn
 from torch.utils.data import DataLoader, Subset
 
-from data.ilp.expert_collection import MANY_WITHOUT_NEGATIVES, Collector, ExpertCollection, measure
+from data.ilp.expert_collection import Collector, ExpertCollection
 from data.ilp.expert_features import feature_collection, fill_features
 from data.ilp.expert_states import ExpertStates, SetChoice
 from data.ilp.features.dynamic import WINDOW
@@ -21,8 +19,6 @@ from data.ilp.state_batch import StateBatch, collate
 from data.loading import EpochShuffle, RankShare, ResumableLoader
 from data.modules import ProblemData
 from runs.errors import ConfigError
-
-_LOG = logging.getLogger(__name__)
 
 
 class ExpertPrograms(ProblemData):
@@ -134,17 +130,7 @@ class ExpertPrograms(ProblemData):
             return
         assert self.collector is not None
         self.records.fill(self.collector, self.workers)
-        records = (self.records.record(item) for item in self.records.items)
-        tables = [measure(record, negative_share=self.choice.negative_share) for record in records if record]
-        negatives = np.concatenate([table["negatives"] for table in tables])
-        bare = float(np.mean(negatives == 0)) if len(negatives) else 0.0
-        if bare > MANY_WITHOUT_NEGATIVES:
-            _LOG.warning(
-                "%.0f %% of the states have no bad set: the first incumbents are too weak (a few right variables gain more "
-                "than a twentieth of the best step) or the sets too small; raise data.collector.start_budget or "
-                "data.collector.size, or lower data.collector.perturbation.step",
-                100 * bare,
-            )
+        self.records.review(self.choice.negative_share)
 
     def setup(self, stage: str | None = None) -> None:
         """Find the test instances, and the states where something is trained.

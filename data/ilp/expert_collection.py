@@ -94,6 +94,35 @@ class ExpertCollection:
             )
         return report
 
+    def review(self, negative_share: float) -> None:
+        """Warn of what the first incumbents or k make unfit to learn from.
+
+        Raises
+        ------
+        ConfigError
+            Local branching improved no first incumbent.
+        """
+        found = [record for item in self.items if (record := self.record(item)) is not None]
+        optimal = [record.name for record in found if not record.steps]
+        if optimal:
+            text = (
+                f"local branching does not improve the first incumbent of {', '.join(optimal[:3])}"
+                f"{' and others' if len(optimal) > 3 else ''} ({len(optimal)} of {len(found)} instances), which is "
+                "LB-optimal for k; raise data.collector.size or weaken data.collector.start"
+            )
+            if len(optimal) == len(found):
+                raise ConfigError(text)
+            _LOG.warning(text)
+        bare = [not len(step.bad(negative_share)) for record in found for step in record.steps]
+        if bare and sum(bare) / len(bare) > MANY_WITHOUT_NEGATIVES:
+            _LOG.warning(
+                "%.0f %% of the states have no bad set: the first incumbents are too weak (a few right variables gain more "
+                "than %g of the best step) or the sets too small; raise data.collector.start_budget or data.collector.size, "
+                "or lower data.collector.perturbation.step",
+                100 * sum(bare) / len(bare),
+                negative_share,
+            )
+
     def record(self, item: str) -> ExpertRecord | None:
         """The finished record of an item, or None."""
         payload = self.artifacts.get(item)

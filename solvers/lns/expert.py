@@ -135,7 +135,7 @@ class LocalBranchingExpert:
         Raises
         ------
         ConfigError
-            k does not fit the problem, or local branching does not improve the first incumbent.
+            k does not fit the problem.
         InvalidProblem
             The problem is infeasible, unbounded or without integer variables, or has no incumbent or root LP in time.
         Interrupted
@@ -191,11 +191,6 @@ class LocalBranchingExpert:
         state = SearchState(problem, candidates, record.incumbent, problem.objective(record.incumbent))
         good, solution, seconds = self._improvements(state, rng)
         if not good:
-            if not record.steps:
-                raise ConfigError(
-                    f"{problem.name}: local branching does not improve the first incumbent, which is LB-optimal for "
-                    f"k = {self.size}; raise collector.size or weaken collector.start"
-                )
             return replace(record, end="no_improvement")
         best = flipped(state, solution.assignment)
         proved = solution.status is Status.OPTIMAL  # then no repair with A* free is better

@@ -145,6 +145,13 @@ def test_the_end_says_why(auction: ILP) -> None:
     assert 1 < len(whole.steps) < 30
 
 
+def test_a_first_incumbent_that_is_optimal_within_k_gives_a_record_without_steps() -> None:
+    """No flip of one variable improves the greedy knapsack."""
+    *_, record = expert(size=1).records(KNAPSACK, 0)
+    assert (record.end, record.steps) == ("no_improvement", ())
+    assert ExpertRecord.from_bytes(record.to_bytes()).steps == ()
+
+
 def test_relaxations_bound_local_branching_from_below(auction: ILP) -> None:
     *_, relaxed = expert(relaxation=LocalBranchingLP(), steps=2).records(auction, 0)
     minimisation = auction.to_min()
@@ -186,7 +193,6 @@ def test_integer_variables_count_when_their_value_changes_and_continuous_ones_ne
     ("problem", "changes", "error", "message"),
     [
         (KNAPSACK, {"size": 8}, ConfigError, "collector.size is 8, but ilp has 7 integer variables"),
-        (KNAPSACK, {"size": 1}, ConfigError, "LB-optimal for k = 1; raise collector.size or weaken collector.start"),
         (ILP.build([1.0], [[1.0]], row_hi=1), {}, InvalidProblem, "no integer variable"),
         (
             ILP.build([1.0] * 6, [[1.0] * 6], row_lo=2, row_hi=1.5, ub=1, integer=True),

@@ -13,10 +13,14 @@ import torch
 from data.ilp.expert import ExpertPrograms
 from data.ilp.features.dynamic import dynamic_features
 from data.ilp.features.static import static_features
+from data.ilp.problem import ILP
 from data.ilp.state_batch import StateBatch
 from runs.errors import ConfigError
+from solvers.base import Solution
 from solvers.lns.expert import Perturbation
 from solvers.lns.local_branching_lp import LocalBranchingLP
+from solvers.lns.start import Greedy
+from solvers.milp.highs import Highs
 from tests.solvers.lns.experts import SETTINGS, auctions, expert
 
 
@@ -161,6 +165,29 @@ def test_states_without_bad_sets_are_warned_of_and_refused(tmp_path: Path, caplo
     assert "100 % of the states have no bad set" in caplog.text
     with pytest.raises(ConfigError, match="none of the 1 validation instances has a state with good and bad sets"):
         module.setup("fit")
+
+
+def test_first_incumbents_that_are_optimal_within_k_are_refused_and_not_tried_again(tmp_path: Path) -> None:
+    """From the optimum there is nothing to learn."""
+    optimal = expert(start=Highs())
+    for collector in (optimal, None):
+        with pytest.raises(
+            ConfigError, match=r"\(2 of 2 instances\), which is LB-optimal for k; raise .*collector.size"
+        ):
+            data(tmp_path, 2, collector).prepare_data()
+
+
+def test_one_first_incumbent_that_is_optimal_within_k_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Start:
+        """Optimal on the first instance, greedy on the other."""
+
+        def solve(self, problem: ILP, **options: Any) -> Solution:
+            return (Highs() if problem.name.endswith("0") else Greedy()).solve(problem, **options)
+
+    data(tmp_path, 2, expert(start=Start())).prepare_data()
+    assert "does not improve the first incumbent of auctions-0000 (1 of 2 instances)" in caplog.text
 
 
 def test_missing_records_are_refused_where_nothing_is_to_be_collected(tmp_path: Path) -> None:
