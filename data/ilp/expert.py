@@ -7,17 +7,17 @@ from typing import Any
 
 import torch
 import torch.distributed
-from pytorch_lightning.trainer.states import TrainerFn
 from torch.utils.data import DataLoader, Subset
 
 from data.ilp.expert_collection import Collector, ExpertCollection
-from data.ilp.expert_features import feature_collection, fill_features
+from data.ilp.expert_features import fill_features
 from data.ilp.expert_states import ExpertStates, SetChoice
 from data.ilp.features.dynamic import WINDOW
 from data.ilp.instances import IntegerPrograms
 from data.ilp.state_batch import StateBatch, collate
 from data.loading import EpochShuffle, RankShare, ResumableLoader
 from data.modules import ProblemData
+from runs.cache import Collection
 from runs.errors import ConfigError
 
 
@@ -110,20 +110,14 @@ class ExpertPrograms(ProblemData):
         """The known optimum of a test instance, in its own sense, or None."""
         return self.test.problem_optimum(name)
 
-    def prepare_data(self) -> None:
-        """Collect what training needs and the cache lacks; nothing where a run only tests.
+    def collect_records(self) -> None:
+        """Collect the missing records, or refuse where ``collect`` is false; all ranks share the work.
 
         Raises
         ------
         ConfigError
-            No instance could be collected, or ``collect`` is false and something is missing.
+            No instance could be collected or has a state, or ``collect`` is false and something is missing.
         """
-        if self.collector is not None and (self.trainer is None or self.trainer.state.fn == TrainerFn.FITTING):
-            self.collect_records()
-            fill_features(self.records, self.cache, self.workers)
-
-    def collect_records(self) -> None:
-        """Collect the missing records, or refuse where ``collect`` is false; warns where the start was too weak."""
         self.train.setup()
         if not self.collect:
             self.records.require()
@@ -133,7 +127,7 @@ class ExpertPrograms(ProblemData):
         self.records.review(self.choice.negative_share)
 
     def setup(self, stage: str | None = None) -> None:
-        """Find the test instances, and the states where something is trained.
+        """Find the test instances, and where something is trained the states, collected first where they are missing.
 
         Raises
         ------
@@ -149,8 +143,10 @@ class ExpertPrograms(ProblemData):
             return
         items = list(self.records.items)
         validation = self._validation_count(len(items))
-        self.validation_states = self._states(items[:validation], "validation")
-        self.train_states = self._states(items[validation:], "training")
+        self.collect_records()
+        features = fill_features(self.records, self.cache, self.workers)
+        self.validation_states = self._states(features, items[:validation], "validation")
+        self.train_states = self._states(features, items[validation:], "training")
 
     def _set_up_instances(self) -> None:
         self.train.setup()
@@ -173,8 +169,7 @@ class ExpertPrograms(ProblemData):
             )
         return validation
 
-    def _states(self, items: list[str], use: str) -> ExpertStates:
-        features = feature_collection(self.records, self.cache)
+    def _states(self, features: Collection, items: list[str], use: str) -> ExpertStates:
         states = ExpertStates(self.records, features, items, self.choice, self.relaxed, self.window)
         if not len(states):
             raise ConfigError(

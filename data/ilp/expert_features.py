@@ -30,7 +30,9 @@ def fill_features(records: ExpertCollection, cache: str, workers: int = 0) -> Co
     InvalidProblem
         An instance has features that are not finite.
     """
-    features = feature_collection(records, cache)
+    features = ArtifactCache(cache).collection(
+        "expert_features", {"of": records.artifacts.identity, "version": VERSION}
+    )
     made = [item for item in records.items if records.artifacts.get(item) is not None]
     problems: Any = records.programs.test_problems
     make = functools.partial(make_features, records=records.artifacts, problems=problems, positions=records.items)
@@ -39,11 +41,6 @@ def fill_features(records: ExpertCollection, cache: str, workers: int = 0) -> Co
         item, reason = next(iter(report.failed.items()))
         raise InvalidProblem(f"no static features of instance {item}: {reason}")
     return features
-
-
-def feature_collection(records: ExpertCollection, cache: str) -> Collection:
-    """Where the features of these records lie."""
-    return ArtifactCache(cache).collection("expert_features", {"of": records.artifacts.identity, "version": VERSION})
 
 
 def make_features(item: str, records: Collection, problems: Dataset[Any], positions: Mapping[str, int]) -> bytes:

@@ -33,7 +33,7 @@ def data(cache: Path, count: int = 4, collector: Any = None, **settings: Any) ->
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with the records and features of four instances."""
     folder = tmp_path_factory.mktemp("cache")
-    data(folder).prepare_data()
+    data(folder).setup("fit")
     return folder
 
 
@@ -114,7 +114,6 @@ def test_other_shares_need_no_new_collection(cache: Path) -> None:
             pytest.fail("collected again")
 
     module = data(cache, collector=Absent(), positive_share=0.9, negative_share=0.0, negatives_per_positive=1)
-    module.prepare_data()
     module.setup("fit")
     assert module.train_states is not None
     for state in module.train_states:
@@ -124,19 +123,17 @@ def test_other_shares_need_no_new_collection(cache: Path) -> None:
 
 
 def test_damaged_features_are_made_again_from_the_record(tmp_path: Path) -> None:
-    module = data(tmp_path, count=2, validation_share=0.5)
-    module.prepare_data()
+    data(tmp_path, count=2, validation_share=0.5).setup("fit")
     artifact = next((tmp_path / "expert_features").glob("*/00000.artifact"))
     before = artifact.read_bytes()
     artifact.write_bytes(before[:-10])
-    module.prepare_data()
+    data(tmp_path, count=2, validation_share=0.5).setup("fit")
     assert artifact.read_bytes() == before
 
 
 def test_relaxations_reach_the_features_where_they_were_collected(tmp_path: Path) -> None:
     collector = expert(relaxation=LocalBranchingLP(), steps=2)
     module = data(tmp_path, 2, collector, validation_share=0.5, feature_set="gasse_khalil_lb_relax")
-    module.prepare_data()
     module.setup("fit")
     assert module.train_states is not None
     item, step = module.train_states.states[0]
@@ -161,10 +158,9 @@ def test_a_narrower_window_hides_earlier_incumbents(cache: Path) -> None:
 def test_states_without_bad_sets_are_warned_of_and_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Sets of at most six members have no copy with five exchanged."""
     module = data(tmp_path, 2, expert(perturbation=Perturbation(step=5), steps=1), validation_share=0.5)
-    module.prepare_data()
-    assert "100 % of the states have no bad set" in caplog.text
     with pytest.raises(ConfigError, match="none of the 1 validation instances has a state with good and bad sets"):
         module.setup("fit")
+    assert "100 % of the states have no bad set" in caplog.text
 
 
 def test_first_incumbents_that_are_optimal_within_k_are_refused_and_not_tried_again(tmp_path: Path) -> None:
@@ -174,7 +170,7 @@ def test_first_incumbents_that_are_optimal_within_k_are_refused_and_not_tried_ag
         with pytest.raises(
             ConfigError, match=r"\(2 of 2 instances\), which is LB-optimal for k; raise .*collector.size"
         ):
-            data(tmp_path, 2, collector).prepare_data()
+            data(tmp_path, 2, collector, validation_share=0.5).setup("fit")
 
 
 def test_one_first_incumbent_that_is_optimal_within_k_is_warned_of(
@@ -186,13 +182,13 @@ def test_one_first_incumbent_that_is_optimal_within_k_is_warned_of(
         def solve(self, problem: ILP, **options: Any) -> Solution:
             return (Highs() if problem.name.endswith("0") else Greedy()).solve(problem, **options)
 
-    data(tmp_path, 2, expert(start=Start())).prepare_data()
+    data(tmp_path, 2, expert(start=Start())).collect_records()
     assert "does not improve the first incumbent of auctions-0000 (1 of 2 instances)" in caplog.text
 
 
 def test_missing_records_are_refused_where_nothing_is_to_be_collected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data.collect is false, but 4 of 4 records are missing"):
-        data(tmp_path, collect=False).prepare_data()
+        data(tmp_path, collect=False).setup("fit")
 
 
 @pytest.mark.parametrize("share", [0.05, 0.95])
