@@ -44,59 +44,45 @@ def row_normalized(problem: ILP) -> sp.csr_matrix:
     return sp.csr_matrix(((A.data / norms[row]).astype(np.float32), A.indices, A.indptr), shape=A.shape)
 
 
-class StackedMatrices:
-    """Matrices A_g (m_g, n_g) of several problems, each for a number of states that follow one another.
-
-    Variables and rows of a state are contiguous; states are in the order of their problems. N and M count the variables and
-    rows of all states.
+class RepeatedMatrix:
+    """The matrix A (m, n) of one problem in S of its states; the variables of a state are contiguous, and its rows.
 
     Parameters
     ----------
-    matrices
-        One per problem.
+    matrix
+        csr.
     states
-        How many states each has.
+        S.
     """
 
-    def __init__(self, matrices: Sequence[sp.csr_matrix], states: Sequence[int]) -> None:
-        self._blocks = [_torch_csr(matrix) for matrix in matrices]
-        self._transposed = [_torch_csr(sp.csr_matrix(matrix.T)) for matrix in matrices]
-        self._states = list(states)
-        sizes = np.repeat([matrix.shape[1] for matrix in matrices], self._states)
-        self.count = len(sizes)
-        self.state_of_variable = torch.from_numpy(np.repeat(np.arange(self.count), sizes))
-        self.variables = torch.from_numpy(sizes.astype(np.float32))
+    def __init__(self, matrix: sp.csr_matrix, states: int = 1) -> None:
+        self._matrix, self._transposed = _torch_csr(matrix), _torch_csr(sp.csr_matrix(matrix.T))
+        self.states = states
 
-    def to(self, device: torch.device | str) -> StackedMatrices:
-        """Move every tensor to ``device``; returns itself."""
-        self._blocks = [block.to(device) for block in self._blocks]
-        self._transposed = [block.to(device) for block in self._transposed]
-        self.state_of_variable, self.variables = self.state_of_variable.to(device), self.variables.to(device)
+    def to(self, device: torch.device | str) -> RepeatedMatrix:
+        """Move it to ``device``; returns itself."""
+        self._matrix, self._transposed = self._matrix.to(device), self._transposed.to(device)
         return self
 
     def to_rows(self, x: torch.Tensor) -> torch.Tensor:
-        """``A x`` of every state: (N, F) to (M, F)."""
-        return self._times(self._blocks, x)
+        """``A x`` of every state: (S n, F) to (S m, F)."""
+        return self._times(self._matrix, x)
 
     def to_variables(self, y: torch.Tensor) -> torch.Tensor:
-        """``A^T y`` of every state: (M, F) to (N, F)."""
+        """``A^T y`` of every state: (S m, F) to (S n, F)."""
         return self._times(self._transposed, y)
 
-    def total(self, x: torch.Tensor) -> torch.Tensor:
-        """Sums over the variables of each state: (N, ...) to (S, ...)."""
-        return x.new_zeros((self.count, *x.shape[1:])).index_add_(0, self.state_of_variable, x)
+    def of_states(self, x: torch.Tensor) -> torch.Tensor:
+        """(S n, ...) as (S, n, ...)."""
+        return x.reshape(self.states, -1, *x.shape[1:])
 
-    def _times(self, blocks: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        """One sparse product per problem, its states side by side."""
-        parts = x.split([block.shape[1] * states for block, states in zip(blocks, self._states, strict=True)])
+    def _times(self, matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """One sparse product, the states side by side."""
+        rows, columns = matrix.shape
         width = x.shape[1]
-        products = []
-        for block, states, part in zip(blocks, self._states, parts, strict=True):
-            rows, columns = block.shape
-            side_by_side = part.reshape(states, columns, width).transpose(0, 1).reshape(columns, states * width)
-            product = (block @ side_by_side).reshape(rows, states, width)
-            products.append(product.transpose(0, 1).reshape(states * rows, width))
-        return torch.cat(products)
+        side_by_side = self.of_states(x).transpose(0, 1).reshape(columns, self.states * width)
+        product = (matrix @ side_by_side).reshape(rows, self.states, width)
+        return product.transpose(0, 1).reshape(self.states * rows, width)
 
 
 def _torch_csr(matrix: sp.csr_matrix) -> torch.Tensor:

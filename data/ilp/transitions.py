@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from data.ilp.rollout_state import StackedMatrices
+from data.ilp.rollout_state import RepeatedMatrix
 from runs.errors import ConfigError
 
 
@@ -45,10 +46,22 @@ class Trajectory:
         """Transitions: a step counts once its successor's action is known."""
         return max(0, len(self.rewards) - 1)
 
-    def observation(self, step: np.ndarray) -> np.ndarray:
-        """(len(step) * n, 18) float32, what the policy saw before each of these steps."""
-        static = np.broadcast_to(self.static, (len(step), *self.static.shape))
-        return np.concatenate([static, self.solutions[step]], axis=2).reshape(-1, static.shape[2] + 5)
+    def transitions(self, steps: np.ndarray) -> TransitionBatch:
+        """Those from ``steps`` (S,) to their successors."""
+        return TransitionBatch(
+            RepeatedMatrix(self.matrix, len(steps)),
+            self._observations(steps),
+            torch.from_numpy(self.actions[steps].ravel()),
+            torch.from_numpy(self.rewards[steps]),
+            self._observations(steps + 1),
+            torch.from_numpy(self.actions[steps + 1].ravel()),
+            torch.from_numpy(np.tile(self.candidates, len(steps))),
+        )
+
+    def _observations(self, steps: np.ndarray) -> torch.Tensor:
+        """(S n, 18), what the policy saw before each of ``steps``."""
+        static = np.broadcast_to(self.static, (len(steps), *self.static.shape))
+        return torch.from_numpy(np.concatenate([static, self.solutions[steps]], axis=2)).flatten(0, 1)
 
     def to_tensors(self) -> dict[str, torch.Tensor]:
         """For a checkpoint."""
@@ -67,12 +80,12 @@ class Trajectory:
 
 @dataclass(frozen=True, eq=False)
 class TransitionBatch:
-    """S transitions with N variables in all: state, action, reward, next state and the action taken there.
+    """S transitions on one problem, N = S n: state, action, reward, next state and the action taken there.
 
     ``before`` and ``after`` are (N, 18) float, ``action``, ``next_action`` and ``candidates`` (N,) bool, ``reward`` (S,).
     """
 
-    matrices: StackedMatrices
+    matrix: RepeatedMatrix
     before: torch.Tensor
     action: torch.Tensor
     reward: torch.Tensor
@@ -109,15 +122,12 @@ class TransitionMemory:
         while len(self) > self.limit and len(self._trajectories) > 1:
             self._trajectories.pop(0)
 
-    def sample(self, size: int, rng: np.random.Generator) -> TransitionBatch:
-        """``size`` transitions without replacement (all, if there are no more), grouped by trajectory."""
+    def sample(self, size: int, rng: np.random.Generator) -> list[TransitionBatch]:
+        """``size`` transitions without replacement (all, if there are no more), a batch for each trajectory among them."""
         ends = np.cumsum([0, *map(len, self._trajectories)])
         drawn = np.sort(rng.choice(ends[-1], min(size, int(ends[-1])), replace=False))
-        chosen = [
-            (trajectory, drawn[(drawn >= begin) & (drawn < end)] - begin)
-            for trajectory, begin, end in zip(self._trajectories, ends[:-1], ends[1:], strict=True)
-        ]
-        return _batch([(trajectory, steps) for trajectory, steps in chosen if len(steps)])
+        steps = [drawn[(drawn >= begin) & (drawn < end)] - begin for begin, end in itertools.pairwise(ends)]
+        return [one.transitions(at) for one, at in zip(self._trajectories, steps, strict=True) if len(at)]
 
     def state(self) -> list[dict[str, torch.Tensor]]:
         """Plain tensors for a checkpoint."""
@@ -126,18 +136,3 @@ class TransitionMemory:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Take up :meth:`state`."""
         self._trajectories = [Trajectory.from_tensors(tensors) for tensors in state]
-
-
-def _batch(chosen: list[tuple[Trajectory, np.ndarray]]) -> TransitionBatch:
-    def stacked(parts: list[np.ndarray]) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate(parts))
-
-    return TransitionBatch(
-        StackedMatrices([trajectory.matrix for trajectory, _ in chosen], [len(steps) for _, steps in chosen]),
-        stacked([trajectory.observation(steps) for trajectory, steps in chosen]),
-        stacked([trajectory.actions[steps].ravel() for trajectory, steps in chosen]),
-        stacked([trajectory.rewards[steps] for trajectory, steps in chosen]),
-        stacked([trajectory.observation(steps + 1) for trajectory, steps in chosen]),
-        stacked([trajectory.actions[steps + 1].ravel() for trajectory, steps in chosen]),
-        stacked([np.tile(trajectory.candidates, len(steps)) for trajectory, steps in chosen]),
-    )

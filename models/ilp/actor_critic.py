@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from data.ilp.rollout_state import OBSERVATION_WIDTH, StackedMatrices
+from data.ilp.rollout_state import OBSERVATION_WIDTH, RepeatedMatrix
 from data.ilp.transitions import TransitionBatch
 
 LEAST, SPAN = 0.2, 0.6
@@ -38,7 +38,7 @@ class GraphEncoder(nn.Module):
         self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
         _orthogonal(self.embed)
 
-    def forward(self, x: Float[Tensor, "variables inputs"], A: StackedMatrices) -> Float[Tensor, "variables width"]:
+    def forward(self, x: Float[Tensor, "variables inputs"], A: RepeatedMatrix) -> Float[Tensor, "variables width"]:
         """Embeddings of the variables."""
         v = self.embed(x)
         c = torch.tanh(self.norm[0](A.to_rows(v)))
@@ -62,7 +62,7 @@ class Actor(nn.Module):
         first, second, last = nn.Linear(width, 2 * width), nn.Linear(2 * width, width), nn.Linear(width, 1)
         self.head = nn.Sequential(_glorot(first), nn.Tanh(), _glorot(second), nn.Tanh(), _glorot(last))
 
-    def forward(self, x: Float[Tensor, "variables inputs"], A: StackedMatrices) -> Float[Tensor, " variables"]:
+    def forward(self, x: Float[Tensor, "variables inputs"], A: RepeatedMatrix) -> Float[Tensor, " variables"]:
         """Probabilities in (.2, .8)."""
         return LEAST + SPAN * torch.sigmoid(self.head(self.encoder(x, A)).squeeze(1))
 
@@ -86,13 +86,13 @@ class Critic(nn.Module):
         self.last = _orthogonal(nn.Linear(width, 1))
 
     def forward(
-        self, x: Float[Tensor, "variables inputs"], action: Bool[Tensor, " variables"], A: StackedMatrices
+        self, x: Float[Tensor, "variables inputs"], action: Bool[Tensor, " variables"], A: RepeatedMatrix
     ) -> Float[Tensor, " states"]:
         """Q of each state."""
         freed = action.to(x.dtype)[:, None]
         v = self.encoder(torch.cat([x, freed], 1), A)
-        everything = A.total(v) / A.variables[:, None]
-        chosen = A.total(freed * v) / A.total(freed).clamp(min=1.0)
+        everything = A.of_states(v).mean(1)
+        chosen = A.of_states(freed * v).sum(1) / A.of_states(freed).sum(1).clamp(min=1.0)
         return self.last(self.second(torch.tanh(self.first(torch.cat([everything, chosen], 1))))).squeeze(1)
 
     def decayed(self) -> list[Tensor]:
@@ -120,13 +120,13 @@ class ActorCritic(nn.Module):
         Means over the transitions. Variables that cannot be chosen have no part in the sum; the actor's loss has no
         gradient for the critic.
         """
-        value = self.critic(batch.before, batch.action, batch.matrices)
+        value = self.critic(batch.before, batch.action, batch.matrix)
         with torch.no_grad():
-            following = self.target_critic(batch.after, batch.next_action, batch.matrices)
+            following = self.target_critic(batch.after, batch.next_action, batch.matrix)
         critic_loss = (value - batch.reward - discount * following).square().mean()
-        p = self.actor(batch.before, batch.matrices)
+        p = self.actor(batch.before, batch.matrix)
         taken = torch.where(batch.action, p, 1 - p).log().masked_fill(~batch.candidates, 0.0)
-        actor_loss = -(value.detach() * batch.matrices.total(taken)).mean()
+        actor_loss = -(value.detach() * batch.matrix.of_states(taken).sum(1)).mean()
         return actor_loss, critic_loss
 
     @torch.no_grad()

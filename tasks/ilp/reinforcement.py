@@ -96,7 +96,7 @@ class ReinforcementLearning(IntegerProgramming):
             self.memory.add(trajectory)
         rng = np.random.default_rng([self.seed, cycle, _UPDATES])
         for _ in range(self.rollouts.updates):
-            actor_loss, critic_loss = self._update(rng)
+            actor_loss, critic_loss = self._update(rng).unbind()
         reward = float(np.mean([trajectory.rewards.sum() for trajectory in trajectories]))
         free = float(np.mean([trajectory.actions.mean() for trajectory in trajectories]))
         losses = {"actor_loss": actor_loss, "critic_loss": critic_loss}
@@ -159,15 +159,20 @@ class ReinforcementLearning(IntegerProgramming):
         policy.prepare(minimisation, np.inf)
         return episode, rollout(policy, episode, self.rollouts.steps, rng)
 
-    def _update(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """One step of both optimizers; returns the losses before it."""
-        batch = self.memory.sample(self.rollouts.batch_size, rng).to(self.device)
-        actor_loss, critic_loss = self.networks.losses(batch, self.discount)
+    def _update(self, rng: np.random.Generator) -> torch.Tensor:
+        """One step of both optimizers, with one problem's transitions in memory at a time; (2,) the losses before it."""
+        batches = self.memory.sample(self.rollouts.batch_size, rng)
+        transitions = sum(batch.matrix.states for batch in batches)
         optimizers: Any = self.optimizers()
         for optimizer in optimizers:
             optimizer.zero_grad()
-        self.manual_backward(actor_loss + critic_loss)
+        total = torch.zeros(2, device=self.device)
+        for batch in batches:
+            losses = torch.stack(self.networks.losses(batch.to(self.device), self.discount))
+            losses = losses * (batch.matrix.states / transitions)
+            self.manual_backward(losses.sum())
+            total += losses.detach()
         for optimizer in optimizers:
             optimizer.step()
         self.networks.track(self.tracking)
-        return actor_loss.detach(), critic_loss.detach()
+        return total

@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from data.ilp.features.static import static_features
 from data.ilp.problem import ILP
-from data.ilp.rollout_state import STATIC_COLUMNS, StackedMatrices, row_normalized, solution_columns
+from data.ilp.rollout_state import STATIC_COLUMNS, RepeatedMatrix, row_normalized, solution_columns
 from models.ilp.actor_critic import Actor
 from solvers.milp.root_lp import solve_root_lp
 
@@ -43,7 +43,7 @@ class BernoulliScorer(torch.nn.Module):
         self.matrix: sp.csr_matrix = row_normalized(problem)
         features = static_features(problem, solve_root_lp(problem, seconds))
         self.static: np.ndarray = np.ascontiguousarray(features.variables[:, STATIC_COLUMNS])
-        self._stacked = StackedMatrices([self.matrix], [1])
+        self._repeated = RepeatedMatrix(self.matrix)
 
     def scores(self, problem: ILP, incumbent: np.ndarray, history: tuple[np.ndarray, ...]) -> np.ndarray:
         """(n,) logits, given the earlier incumbents, newest first."""
@@ -55,4 +55,4 @@ class BernoulliScorer(torch.nn.Module):
         """(n,) probabilities, given :func:`data.ilp.rollout_state.solution_columns` (n, 5) of the prepared problem."""
         device = next(self.actor.parameters()).device
         x = torch.from_numpy(np.concatenate([self.static, solutions], axis=1)).to(device)
-        return self.actor(x, self._stacked.to(device)).double().cpu().numpy()
+        return self.actor(x, self._repeated.to(device)).double().cpu().numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.ilp.problem import ILP
-from data.ilp.rollout_state import StackedMatrices, row_normalized, solution_columns
+from data.ilp.rollout_state import RepeatedMatrix, row_normalized, solution_columns
 from data.ilp.transitions import Trajectory, TransitionMemory
 from runs.errors import ConfigError
 
@@ -53,22 +52,15 @@ def test_solutions_that_do_not_exist_yet_are_zero() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    st.integers(0, 2**31),
-    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.integers(1, 3)), min_size=1, max_size=3),
-)
-def test_a_stack_of_matrices_is_the_block_diagonal_matrix(seed: int, sizes: list[tuple[int, int, int]]) -> None:
-    rng = np.random.default_rng(seed)
-    matrices = [matrix(rng, rows, columns) for rows, columns, _ in sizes]
-    blocks = [m for m, (_, _, states) in zip(matrices, sizes, strict=True) for _ in range(states)]
-    whole = torch.from_numpy(sp.block_diag(blocks).toarray()).float()
-    stacked = StackedMatrices(matrices, [states for _, _, states in sizes])
-    x, y = torch.randn(whole.shape[1], 2), torch.randn(whole.shape[0], 2)
-    torch.testing.assert_close(stacked.to_rows(x), whole @ x)
-    torch.testing.assert_close(stacked.to_variables(y), whole.T @ y)
-    columns = np.cumsum([0, *(block.shape[1] for block in blocks)])
-    sums = torch.stack([x[a:b].sum(0) for a, b in itertools.pairwise(columns)])
-    torch.testing.assert_close(stacked.total(x), sums)
+@given(st.integers(0, 2**31), st.integers(0, 5), st.integers(1, 6), st.integers(1, 3))
+def test_a_repeated_matrix_is_the_block_diagonal_matrix(seed: int, rows: int, columns: int, states: int) -> None:
+    block = matrix(np.random.default_rng(seed), rows, columns)
+    whole = torch.from_numpy(sp.block_diag([block] * states).toarray()).float()
+    repeated = RepeatedMatrix(block, states)
+    x, y = torch.randn(states * columns, 2), torch.randn(states * rows, 2)
+    torch.testing.assert_close(repeated.to_rows(x), whole @ x)
+    torch.testing.assert_close(repeated.to_variables(y), whole.T @ y)
+    assert torch.equal(repeated.of_states(x)[-1], x[-columns:])
 
 
 def test_a_batch_holds_states_with_their_successors_and_never_the_last_step() -> None:
@@ -77,28 +69,24 @@ def test_a_batch_holds_states_with_their_successors_and_never_the_last_step() ->
     both = [trajectory(rng, 5), trajectory(rng, 3, variables=6)]
     for one in both:
         memory.add(one)
-    batch = memory.sample(100, rng)
-    assert batch.reward.tolist() == [0, 1, 2, 3, 0, 1]
-    before = np.concatenate(
-        [np.concatenate([one.static, one.solutions[t]], 1) for one in both for t in range(len(one))]
-    )
-    after = np.concatenate(
-        [np.concatenate([one.static, one.solutions[t + 1]], 1) for one in both for t in range(len(one))]
-    )
-    assert (batch.before.numpy() == before).all()
-    assert (batch.after.numpy() == after).all()
-    assert (batch.action.numpy() == np.concatenate([one.actions[:-1].ravel() for one in both])).all()
-    assert (batch.next_action.numpy() == np.concatenate([one.actions[1:].ravel() for one in both])).all()
-    assert (batch.candidates.numpy() == np.concatenate([np.tile(one.candidates, len(one)) for one in both])).all()
-    assert batch.matrices.count == 6
+    batches = memory.sample(100, rng)
+    assert [batch.reward.tolist() for batch in batches] == [[0, 1, 2, 3], [0, 1]]
+    for one, batch in zip(both, batches, strict=True):
+        seen = np.stack([np.concatenate([one.static, solutions], axis=1) for solutions in one.solutions])
+        assert (batch.before.numpy() == np.concatenate(seen[:-1])).all()
+        assert (batch.after.numpy() == np.concatenate(seen[1:])).all()
+        assert (batch.action.numpy() == one.actions[:-1].ravel()).all()
+        assert (batch.next_action.numpy() == one.actions[1:].ravel()).all()
+        assert (batch.candidates.numpy() == np.tile(one.candidates, len(one))).all()
+        assert batch.matrix.states == len(one)
 
 
 def test_transitions_are_drawn_without_replacement() -> None:
     rng = np.random.default_rng(1)
     memory = TransitionMemory(100)
     memory.add(trajectory(rng, 30))
-    rewards = memory.sample(10, rng).reward.tolist()
-    assert len(set(rewards)) == 10
+    (batch,) = memory.sample(10, rng)
+    assert len(set(batch.reward.tolist())) == 10
 
 
 def test_the_oldest_trajectories_are_forgotten() -> None:
@@ -118,11 +106,12 @@ def test_a_memory_continues_from_its_checkpoint(tmp_path: Path) -> None:
     memory.add(trajectory(rng, 4, variables=2))
     torch.save(memory.state(), tmp_path / "memory.pt")
     taken_up.restore(torch.load(tmp_path / "memory.pt", weights_only=True))
-    one, other = (m.sample(5, np.random.default_rng(7)) for m in (memory, taken_up))
-    for name in ("before", "action", "reward", "after", "next_action", "candidates"):
-        assert torch.equal(getattr(one, name), getattr(other, name))
-    x = torch.randn(len(one.before), 3)
-    assert torch.equal(one.matrices.to_rows(x), other.matrices.to_rows(x))
+    pairs = zip(*(m.sample(5, np.random.default_rng(7)) for m in (memory, taken_up)), strict=True)
+    for one, other in pairs:
+        for name in ("before", "action", "reward", "after", "next_action", "candidates"):
+            assert torch.equal(getattr(one, name), getattr(other, name))
+        x = torch.randn(len(one.before), 3)
+        assert torch.equal(one.matrix.to_rows(x), other.matrix.to_rows(x))
 
 
 def test_a_memory_without_room_is_refused() -> None:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch.nn.functional import layer_norm
 
-from data.ilp.rollout_state import OBSERVATION_WIDTH, StackedMatrices
+from data.ilp.rollout_state import OBSERVATION_WIDTH, RepeatedMatrix
 from data.ilp.transitions import TransitionBatch
 from models.ilp.actor_critic import Actor, ActorCritic, Critic
 
@@ -26,15 +26,15 @@ def parameters(module: torch.nn.Module) -> int:
 
 
 def batch(seed: int = 0) -> TransitionBatch:
-    """Two states of a problem with 5 variables and one of a problem with 3."""
+    """Three states of a problem with 5 variables."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int) -> torch.Tensor:
         return torch.rand(shape, generator=generator)
 
-    n = 2 * 5 + 3
+    n = 3 * 5
     return TransitionBatch(
-        StackedMatrices([matrix(1, 4, 5), matrix(2, 2, 3)], [2, 1]),
+        RepeatedMatrix(matrix(1, 4, 5), 3),
         draw(n, OBSERVATION_WIDTH),
         draw(n) < 0.5,
         draw(3),
@@ -63,17 +63,14 @@ def test_the_encoder_is_the_papers_two_rounds_with_a_dense_matrix() -> None:
     v1 = v + norm(A.T @ encoder.mix[0](c))
     c1 = c + norm(A @ encoder.mix[1](v1))
     expected = v1 + norm(A.T @ encoder.mix[2](c1))
-    torch.testing.assert_close(encoder(x, StackedMatrices([dense], [1])), expected)
+    torch.testing.assert_close(encoder(x, RepeatedMatrix(dense)), expected)
 
 
 def test_a_batch_of_states_is_the_states_one_by_one() -> None:
     model, whole = ActorCritic(width=8), batch()
-    sizes = [5, 5, 3]
-    blocks = [matrix(1, 4, 5), matrix(1, 4, 5), matrix(2, 2, 3)]
-    p, q = model.actor(whole.before, whole.matrices), model.critic(whole.before, whole.action, whole.matrices)
-    parts = zip(blocks, whole.before.split(sizes), whole.action.split(sizes), p.split(sizes), q, strict=True)
-    for block, x, action, probability, value in parts:
-        alone = StackedMatrices([block], [1])
+    p, q = model.actor(whole.before, whole.matrix), model.critic(whole.before, whole.action, whole.matrix)
+    alone = RepeatedMatrix(matrix(1, 4, 5))
+    for x, action, probability, value in zip(whole.before.split(5), whole.action.split(5), p.split(5), q, strict=True):
         torch.testing.assert_close(model.actor(x, alone), probability)
         torch.testing.assert_close(model.critic(x, action, alone)[0], value)
 
@@ -81,13 +78,13 @@ def test_a_batch_of_states_is_the_states_one_by_one() -> None:
 def test_renaming_variables_and_rows_renames_the_probabilities() -> None:
     actor, rng, A = Actor(width=8), np.random.default_rng(0), matrix(3, 6, 7)
     x, rows, columns = torch.rand(7, OBSERVATION_WIDTH), rng.permutation(6), rng.permutation(7)
-    renamed = actor(x[columns], StackedMatrices([sp.csr_matrix(A[rows][:, columns])], [1]))
-    torch.testing.assert_close(renamed, actor(x, StackedMatrices([A], [1]))[columns])
+    renamed = actor(x[columns], RepeatedMatrix(sp.csr_matrix(A[rows][:, columns])))
+    torch.testing.assert_close(renamed, actor(x, RepeatedMatrix(A))[columns])
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_probabilities_never_leave_the_middle(scale: float) -> None:
-    p = Actor(width=8)(scale * torch.randn(50, OBSERVATION_WIDTH), StackedMatrices([matrix(4, 9, 50)], [1]))
+    p = Actor(width=8)(scale * torch.randn(50, OBSERVATION_WIDTH), RepeatedMatrix(matrix(4, 9, 50)))
     assert p.min().item() >= 0.2
     assert p.max().item() <= 0.8 + 1e-6
 
@@ -97,8 +94,8 @@ def test_the_critic_has_a_value_where_nothing_is_freed() -> None:
     assert torch.isfinite(q).all()
 
 
-def batch_of_one() -> StackedMatrices:
-    return StackedMatrices([matrix(1, 4, 5)], [1])
+def batch_of_one() -> RepeatedMatrix:
+    return RepeatedMatrix(matrix(1, 4, 5))
 
 
 def test_losses_equal_a_double_loop() -> None:
@@ -107,11 +104,11 @@ def test_losses_equal_a_double_loop() -> None:
         for slow in model.target_critic.parameters():
             slow.add_(0.1)
     actor_loss, critic_loss = model.losses(transitions, 0.99)
-    p = model.actor(transitions.before, transitions.matrices).tolist()
-    q = model.critic(transitions.before, transitions.action, transitions.matrices).tolist()
-    following = model.target_critic(transitions.after, transitions.next_action, transitions.matrices).tolist()
+    p = model.actor(transitions.before, transitions.matrix).tolist()
+    q = model.critic(transitions.before, transitions.action, transitions.matrix).tolist()
+    following = model.target_critic(transitions.after, transitions.next_action, transitions.matrix).tolist()
     expected_actor = expected_critic = 0.0
-    for state, members in enumerate((range(5), range(5, 10), range(10, 13))):
+    for state, members in enumerate((range(5), range(5, 10), range(10, 15))):
         for j in members:
             if transitions.candidates[j]:
                 expected_actor -= q[state] * np.log(p[j] if transitions.action[j] else 1 - p[j]) / 3
