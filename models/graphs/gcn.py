@@ -55,8 +55,10 @@ class GraphHalfConvolution(nn.Module):
         e: Float[Tensor, "edges width"],
     ) -> Float[Tensor, "targets width"]:
         """See :class:`models.graphs.backbone.HalfConvolution`."""
-        ends = self.target(target).index_select(0, target_of_edge) + self.source(source).index_select(0, source_of_edge)
-        hidden = functional.relu(self.message_norm(ends + self.edge(e)))
+        inner = self.edge(e)  # summed in place: allocating (edges, width) costs more than adding to it
+        inner += self.target(target).index_select(0, target_of_edge)
+        inner += self.source(source).index_select(0, source_of_edge)
+        hidden = functional.relu(self.message_norm(inner), inplace=True)
         degree = torch.bincount(target_of_edge, minlength=len(target)).to(e.dtype)
         pooled = functional.linear(segment_sum(hidden, target_of_edge, len(target)), self.message.weight)
         pooled = self.sum_norm(pooled + degree[:, None] * self.message.bias)

@@ -87,7 +87,7 @@ class Prenorm(nn.Module):
         """Normalised rows."""
         if self._moments is not None:
             self._moments.update(x)
-        return (x - self.mean) / self.std
+        return (x - self.mean) / self.std if self.shift else x / self.std
 
     @contextmanager
     def fitting(self) -> Iterator[None]:
