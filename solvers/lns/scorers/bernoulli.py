@@ -35,7 +35,7 @@ class BernoulliScorer(torch.nn.Module):
 
         Raises
         ------
-        solvers.milp.root_lp.RootLPUnfinished
+        solvers.milp.root_lp.LPUnfinished
             No vertex within ``seconds``.
         InvalidProblem
             The relaxation is infeasible or unbounded.
