@@ -34,12 +34,13 @@ class ScoreMaps(ProblemTask):
     Parameters
     ----------
     solver
-        LNS with :class:`solvers.lns.destroy.scored.Scored`, whose scorer is shown, and whose k_0 is the k of local branching
-        and of the recall.
+        LNS with :class:`solvers.lns.destroy.scored.Scored`, whose scorer is shown.
     path
         The LNS that makes the incumbents.
     reference
         LNS with local branching.
+    size
+        k of local branching and of the recall.
     seed
         Seed of the path and of local branching.
     incumbents, between
@@ -50,7 +51,7 @@ class ScoreMaps(ProblemTask):
     Raises
     ------
     ConfigError
-        ``solver`` or ``reference`` is of another kind, or there is no scorer.
+        ``solver`` or ``reference`` is of another kind, there is no scorer, or ``size`` is below 1.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class ScoreMaps(ProblemTask):
         solver: LargeNeighborhoodSearch,
         path: LargeNeighborhoodSearch,
         reference: LargeNeighborhoodSearch,
+        size: int,
         seed: int,
         incumbents: int = 3,
         between: int = 10,
@@ -69,15 +71,16 @@ class ScoreMaps(ProblemTask):
         scorer: Any = model or solver.destroy.scorer
         if scorer is None:
             raise ConfigError("solver.destroy.scorer is null; set it to the scorer that the map shall show")
+        if not size >= 1:
+            raise ConfigError(f"task.size is {size}; local branching needs a k of 1 at least")
         self.scorer: Scorer = scorer
-        self.size, self.path, self.expert = solver.size, path, reference.destroy
+        self.size, self.path, self.expert = size, path, reference.destroy
         self.incumbents, self.between = incumbents, between
         self.model = model
 
     def result(self, index: int, name: str, problem: ILP) -> InstanceResult:
         """Map one instance."""
-        k = self.size.first(int((problem.integer & (problem.lb < problem.ub)).sum()))
-        rated = [one for one in self._rated(index, problem, k) if one.best.any()]
+        k, rated = self.size, [one for one in self._rated(index, problem) if one.best.any()]
         if rated:
             stem = f"score_map_{safe_name(name)}"
             atomic_write(self.folder / "figures" / f"{stem}.png", score_map_figure(rated, k, name))
@@ -91,7 +94,7 @@ class ScoreMaps(ProblemTask):
         means = {key: float(np.nanmean(values)) if values else float("nan") for key, values in metrics.items()}
         return InstanceResult(index, name, means | {"incumbents_improved": float(len(rated))})
 
-    def _rated(self, index: int, problem: ILP, k: int) -> Iterator[ScoredIncumbent]:
+    def _rated(self, index: int, problem: ILP) -> Iterator[ScoredIncumbent]:
         minimisation = problem.to_min()
         variables = np.flatnonzero(problem.integer & (problem.lb < problem.ub))
         self.expert.prepare(minimisation)
@@ -102,7 +105,7 @@ class ScoreMaps(ProblemTask):
             incumbent = self._next(minimisation, history, np.random.default_rng([self.seed, index, position]))
             state = SearchState(minimisation, variables, incumbent, minimisation.objective(incumbent), history)
             rng = np.random.default_rng([self.seed, index, position, 1])
-            found = self.expert.best_within(state, k, rng)
+            found = self.expert.best_within(state, self.size, rng)
             check()
             better = incumbent if found.assignment is None else found.assignment
             scores = as_numpy(self.scorer.scores(minimisation, incumbent, history))

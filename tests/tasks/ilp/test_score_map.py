@@ -18,8 +18,6 @@ from solvers.lns.destroy.local_branching import LocalBranching
 from solvers.lns.destroy.random import Random
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
-from solvers.lns.size import NeighborhoodSize
-from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
 from tasks.ilp.score_map import ScoreMaps
 from tasks.ilp.score_map_page import score_map_page
@@ -69,11 +67,10 @@ def packing() -> ILP:
     return ILP.build([1, 5, 3], A, -np.inf, 3, 0, 1, True, maximize=True, var_names=names, name="packing")
 
 
-def task(scorer: Any, solver: Any = None, reference: Any = None) -> ScoreMaps:
-    size = NeighborhoodSize(2, largest=1.0)
-    solver = solver or LargeNeighborhoodSearch(Scored(scorer), Highs(), start=Greedy(), size=size)
+def task(scorer: Any, solver: Any = None, reference: Any = None, size: int = 2) -> ScoreMaps:
+    solver = solver or LargeNeighborhoodSearch(Scored(scorer), Highs())
     reference = reference or LargeNeighborhoodSearch(LocalBranching(Highs()), Highs())
-    return ScoreMaps(solver, Empty(), reference, seed=0, incumbents=2, between=1)  # type: ignore[arg-type]
+    return ScoreMaps(solver, Empty(), reference, size=size, seed=0, incumbents=2, between=1)  # type: ignore[arg-type]
 
 
 def test_an_instance_is_mapped_beside_the_set_of_local_branching(
@@ -113,3 +110,5 @@ def test_other_solvers_and_a_missing_scorer_are_refused() -> None:
         task(Worth(), reference=random)
     with pytest.raises(ConfigError, match=r"solver\.destroy\.scorer is null"):
         task(None)
+    with pytest.raises(ConfigError, match=r"task\.size is 0"):
+        task(Worth(), size=0)
