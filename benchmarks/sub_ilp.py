@@ -34,8 +34,15 @@ NEIGHBORHOODS = 4
 """Sub-ILPs per round; a round's amounts are their mean."""
 ITERATIONS = {"toy": 3, "small": 30, "paper": 20}
 JOBS = {size: [(size, family, FAMILIES[size][family][1]) for family in ("MVC", "MIS", "CA")] for size in FAMILIES}
-JOBS["paper"] = [("paper", "MVC", 100), ("paper", "MIS", 1000), ("small", "CA", 200), ("paper", "CA", 1000)]
-"""Size of the instance, family and k; at paper size section 8's table, whose auctions are small ones, and large ones."""
+JOBS["paper"] = [
+    ("paper", "MVC", 100),
+    ("paper", "MIS", 1000),
+    ("paper", "MIS", 3000),
+    ("small", "CA", 200),
+    ("paper", "CA", 1000),
+]
+"""Size of the instance, family and k; at paper size section 8's table, whose auctions are small ones, large ones, and the
+k of CL-LNS on independent sets (its section 11)."""
 
 
 def cases(size: str) -> Iterator[Case]:
