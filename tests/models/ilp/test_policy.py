@@ -111,7 +111,7 @@ def test_each_prenorm_of_the_gcn_gives_unit_deviation_on_the_training_set() -> N
     seen: dict[str, torch.Tensor] = {}
     for name, module in policy.backbone.named_modules():
         if isinstance(module, Prenorm):
-            module.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output))
+            module.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output.clone()))
 
     logits(policy, collate([random_state(seed) for seed in range(20, 24)]))
 
