@@ -255,9 +255,11 @@ class ArtifactCache:
 
     def collection(self, name: str, config: Mapping[str, Any]) -> Collection:
         """The items that ``config`` describes, under a readable name; another configuration is another folder."""
-        key = config_key(config)
-        plain = _plain(config, "config")
-        return Collection(self.root / _file_name(name) / key, f"{name}/{key}", plain)
+        return self.collection_of(name, config_key(config), _plain(config, "config"))
+
+    def collection_of(self, name: str, key: str, config: Mapping[str, Any] | None = None) -> Collection:
+        """The same by the key of its configuration."""
+        return Collection(self.root / _file_name(name) / _file_name(key), f"{name}/{key}", config)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

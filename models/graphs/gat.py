@@ -51,6 +51,11 @@ class GAT(TwoHalfConvolutions):
             )
         halves = (AttentionHalfConvolution(width, number_of_heads, heads, negative_slope) for _ in range(2))
         super().__init__(*halves)
+        self.heads, self.negative_slope = heads, negative_slope
+
+    def extra_repr(self) -> str:
+        """What its weights do not tell."""
+        return f"heads={self.heads}, negative_slope={self.negative_slope}"
 
 
 class AttentionHalfConvolution(nn.Module):

@@ -186,7 +186,7 @@ class NeighborhoodPolicy(nn.Module):
             "feature_set": str(self.feature_set),
             "window": self.window,
             "width": self.width,
-            "backbone": type(self.backbone).__name__,
+            "backbone": f"{type(self.backbone).__name__}({self.backbone.extra_repr()})",
             "normalization": {name: len(m.mean) for name, m in self.named_modules() if isinstance(m, Prenorm)},
         }
 

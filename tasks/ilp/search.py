@@ -64,11 +64,15 @@ class IntegerProgramming(ProblemTask):
         return InstanceResult(
             index=index,
             name=name,
-            metrics=measure(problem, solution, self.data.problem_optimum(problem.name)),
+            metrics=measure(problem, solution, self.data.problem_optimum(problem.name)) | self.searched(),
             trace=solution.trace,
             log=solution.log,
             assignment=solution.assignment,
         )
+
+    def searched(self) -> dict[str, float]:
+        """A hook: further numbers of the instance just searched."""
+        return {}
 
 
 def measure(problem: ILP, solution: Solution, optimum: float | None) -> dict[str, float]:

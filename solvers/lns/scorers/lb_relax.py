@@ -42,11 +42,21 @@ class LBRelaxScorer:
         self._candidates = np.flatnonzero(problem.integer & (problem.lb < problem.ub))
 
     def scores(self, problem: ILP, incumbent: np.ndarray, history: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.abs(self.relaxed(problem, incumbent) - incumbent)
+
+    def relaxed(self, problem: ILP, incumbent: np.ndarray) -> np.ndarray:
+        """(n,) xbar around an incumbent of the prepared problem.
+
+        Raises
+        ------
+        LPUnfinished
+            It was not solved in time.
+        """
         self.lp.prepare(problem)
         left = max(0.0, self._deadline - time.monotonic())
         objective = problem.objective(incumbent)
-        state = SearchState(problem, self._candidates, incumbent, objective, history, remaining_seconds=left)
+        state = SearchState(problem, self._candidates, incumbent, objective, remaining_seconds=left)
         relaxation = self.lp.relax(state, self.radius)
         if relaxation is None:
             raise LPUnfinished(f"{problem.name}: the LP of local branching was not solved; raise scorer.lp.seconds")
-        return np.abs(relaxation.x - incumbent)
+        return relaxation.x

@@ -1,0 +1,195 @@
+"""CL-LNS and its ablations: a policy that imitates local branching, then the search with it (CL-LNS page, sections 5, 6)."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics import MeanMetric, MetricCollection
+
+from data.ilp.state_batch import StateBatch
+from models.ilp.losses import LossSum, Reduction, bce_loss, contrastive_loss
+from models.ilp.policy import NeighborhoodPolicy, load_weights
+from runs.cache import ArtifactCache
+from runs.errors import ConfigError
+from runs.files import atomic_write
+from solvers.base import Solver
+from solvers.lns.scorers.lb_relax import LBRelaxScorer
+from solvers.lns.scorers.policy import PolicyScorer
+from solvers.lns.scorers.trained import COLLECTION, FILE, Trained
+from tasks.ilp.policy_store import PolicyStore
+from tasks.ilp.ranking import ranking
+from tasks.ilp.search import IntegerProgramming
+
+_LOG = logging.getLogger(__name__)
+
+
+class Imitation(IntegerProgramming):
+    """Training on the sets that local branching found, then the search with the policy of the best validation loss.
+
+    Several processes take the steps that one takes. The best policy so far belongs to the state of the module: a resumed
+    run has it. A policy that is in the artifact cache is taken from there, frozen, so that nothing is left to fit.
+
+    Parameters
+    ----------
+    model
+        The policy.
+    solver
+        Large neighbourhood search with the scored heuristic.
+    budget, seed, checkpoint_seconds
+        Of the search, see :class:`tasks.ilp.search.IntegerProgramming`.
+    optimizer
+        Called with the policy's parameters.
+    objective
+        ``contrastive``, or ``bce``: binary cross-entropy against the best set.
+    temperature, reduction
+        Of the contrastive loss, see :func:`models.ilp.losses.contrastive_loss`.
+    patience
+        Epochs without a better validation loss after which the learning rate is halved.
+    recall_at
+        How many of the highest scores the validation's ``recall`` looks at.
+    relaxations
+        For feature set ``gasse_khalil_lb_relax``, see :class:`solvers.lns.scorers.policy.PolicyScorer`.
+    settings
+        JSON text of the configuration that determines the trained policy.
+    cache
+        Folder of the artifact cache; None: the policy is trained for this run alone.
+
+    Raises
+    ------
+    ConfigError
+        A setting is out of its range, or the stored policy is another one than ``model``.
+    """
+
+    def __init__(
+        self,
+        model: NeighborhoodPolicy,
+        solver: Solver,
+        budget: dict[str, Any],
+        seed: int,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        objective: Literal["contrastive", "bce"] = "contrastive",
+        temperature: float = 0.07,
+        reduction: Reduction = "pair",
+        patience: int = 20,
+        recall_at: int = 50,
+        relaxations: LBRelaxScorer | None = None,
+        settings: str = "{}",
+        cache: str | None = None,
+        checkpoint_seconds: float = 1.0,
+    ) -> None:
+        super().__init__(solver, budget, seed, checkpoint_seconds)
+        if objective not in ("contrastive", "bce"):
+            raise ConfigError(f"task.objective is '{objective}'; choose contrastive or bce")
+        for name, value in (("patience", patience), ("recall_at", recall_at)):
+            if value < 1:
+                raise ConfigError(f"task.{name} is {value}; it must be at least 1")
+        self.policy = model
+        self.scorer = PolicyScorer(copy.deepcopy(model).requires_grad_(False), relaxations)
+        self.model = self.scorer
+        self.optimizer = optimizer
+        self.objective, self.temperature, self.reduction = objective, temperature, reduction
+        self.patience, self.recall_at = patience, recall_at
+        names = ("loss", "auc", "recall", "margin")
+        self.validation = MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in names})
+        self.best: dict[str, float] = {}
+        self.normalized: Tensor
+        self.register_buffer("normalized", torch.tensor(False))
+        self.store = (
+            None if cache is None else PolicyStore(ArtifactCache(cache).collection(COLLECTION, json.loads(settings)))
+        )
+        if self.store is not None and (trained := self.store.load()) is not None:
+            self.take_up(trained)
+            self.requires_grad_(False)
+
+    def configure_callbacks(self) -> list[Any]:
+        """The store of the trained policy."""
+        return [] if self.store is None else [self.store]
+
+    def on_fit_start(self) -> None:
+        """Measure the normalisation of the inputs, unless an earlier life of this run has."""
+        if not self.normalized and not self.trainer.should_stop:
+            self.policy.fit_normalization(self.data.train_dataloader())
+            self.normalized.fill_(True)
+
+    def training_step(self, batch: StateBatch, index: int) -> Float[Tensor, ""]:
+        """The mean loss over the batch of all processes."""
+        loss = self._loss(self._scores(batch), batch).mean_over_processes
+        self.log("training_loss", loss, batch_size=batch.graphs)
+        return loss
+
+    def validation_step(self, batch: StateBatch, index: int) -> None:
+        """Loss and ranking of one batch of validation states."""
+        scores = self._scores(batch)
+        loss = self._loss(scores, batch)
+        self.validation["loss"].update(loss.mean, loss.terms)
+        for name, values in ranking(scores, batch, self.recall_at).items():
+            self.validation[name].update(values)
+
+    def on_validation_epoch_end(self) -> None:
+        """Keep the policy if it is the best so far."""
+        measured = {f"validation_{name}": float(value) for name, value in self.validation.compute().items()}
+        self.validation.reset()
+        if self.trainer.sanity_checking:
+            return
+        self.log_dict(measured)
+        if measured["validation_loss"] < self.best.get("validation_loss", torch.inf):
+            self.best = measured
+            self.scorer.policy.load_state_dict(self.policy.state_dict())
+
+    def configure_optimizers(self) -> Any:
+        """The rate stays, and is halved after ``patience`` epochs without a better validation loss."""
+        optimizer = self.optimizer([parameter for parameter in self.policy.parameters() if parameter.requires_grad])
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=0.5, patience=self.patience, threshold=0.0
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_loss"}}
+
+    def on_test_start(self) -> None:
+        """Leave the policy in the run's folder, for other searches."""
+        if self.trainer.is_global_zero:
+            atomic_write(self.folder / FILE, self.trained().to_bytes())
+            if self.store is not None:
+                _LOG.info("the policy is artifact %s", self.store.key)
+
+    def searched(self) -> dict[str, float]:
+        """What the training reached, and what preparing the policy for the instance took."""
+        measured, self.scorer.measured = self.scorer.measured, {}
+        return self.best | measured
+
+    def trained(self) -> Trained:
+        """The best policy."""
+        return Trained(self.scorer.policy.state_dict(), self.best)
+
+    def take_up(self, trained: Trained) -> None:
+        """Search with a policy that another run trained.
+
+        Raises
+        ------
+        ConfigError
+            It is another one than the model.
+        """
+        load_weights(self.scorer.policy, trained.weights, "the stored policy")
+        self.best = dict(trained.validation)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What the best policy reached, so that it travels with the weights."""
+        return {"best": self.best}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.best = state["best"]
+
+    def _scores(self, batch: StateBatch) -> Float[Tensor, " variables"]:
+        return self.policy(batch.variables, batch.rows, batch.edge_index, batch.edges)
+
+    def _loss(self, scores: Float[Tensor, " variables"], batch: StateBatch) -> LossSum:
+        if self.objective == "bce":
+            return bce_loss(scores, batch)
+        return contrastive_loss(scores, batch, self.temperature, self.reduction)
