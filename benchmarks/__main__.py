@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.sizes import SIZES
 from runs.interrupt import Interrupted
 
-NAMES = ("sub_ilp", "lp", "generators", "mps", "startup", "training_dynamics", "lns", "policy")
+NAMES = ("sub_ilp", "lp", "generators", "mps", "startup", "training_dynamics", "lns", "features", "policy")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -32,12 +32,14 @@ def khalil_features(geometry: Geometry) -> dict[str, np.ndarray]:
     features |= _ratios_to_sides(geometry, by_column)
     features |= _ratios_to_rows(geometry, by_column)
     features |= _active_rows(geometry, by_column)
-    return {name: np.nan_to_num(column, nan=0, posinf=LARGEST, neginf=-LARGEST) for name, column in features.items()}
+    table = np.stack(list(features.values()))
+    np.nan_to_num(table, copy=False, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+    return dict(zip(features, table, strict=True))
 
 
 def _degrees(geometry: Geometry, by_column: Segments) -> dict[str, np.ndarray]:
     degree = geometry.row_segments.counts[geometry.columns.indices]
-    return {"rows": by_column.counts} | _spread("degree", by_column, degree)
+    return {"rows": by_column.counts} | _named("degree", _without_sum(by_column.spread(degree)))
 
 
 def _coefficients(geometry: Geometry, by_column: Segments) -> dict[str, np.ndarray]:
@@ -45,17 +47,9 @@ def _coefficients(geometry: Geometry, by_column: Segments) -> dict[str, np.ndarr
     a = geometry.columns.data
     for name, mask in (("positive", a > 0), ("negative", a < 0)):
         segments = by_column.where(mask)
-        features |= {f"{name}_count": segments.counts} | _spread(name, segments, a[mask])
+        features[f"{name}_count"] = segments.counts
+        features |= _named(name, _without_sum(segments.spread(a[mask])))
     return features
-
-
-def _spread(name: str, segments: Segments, values: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        f"{name}_mean": segments.mean(values),
-        f"{name}_std": segments.std(values),
-        f"{name}_min": segments.min(values),
-        f"{name}_max": segments.max(values),
-    }
 
 
 def _fractions(geometry: Geometry) -> dict[str, np.ndarray]:
@@ -90,17 +84,15 @@ def _dynamic_degrees(features: dict[str, np.ndarray], by_column: Segments) -> di
 def _ratios_to_sides(geometry: Geometry, by_column: Segments) -> dict[str, np.ndarray]:
     """a / (|a| + |b|) over one-sided rows, extremes apart for b >= 0 and b < 0; 1 and -1 where there is none."""
     row, a = geometry.columns.indices, geometry.columns.data
-    ratios, sides = [], []
+    features: dict[str, np.ndarray] = {}
     for signed, side in ((-a, -geometry.problem.row_lo[row]), (a, geometry.problem.row_hi[row])):
         finite = np.isfinite(side)
-        ratios.append(signed / (np.abs(a) + np.where(finite, np.abs(side), 0.0)))
-        sides.append(np.where(finite, side, np.nan))
-    features = {}
-    for name, members in (("up", [side >= 0 for side in sides]), ("down", [side < 0 for side in sides])):
-        low = np.minimum(*(np.where(mask, ratio, 1.0) for mask, ratio in zip(members, ratios, strict=True)))
-        high = np.maximum(*(np.where(mask, ratio, -1.0) for mask, ratio in zip(members, ratios, strict=True)))
-        features[f"ratio_to_side_{name}_min"] = by_column.min(low, 1.0)
-        features[f"ratio_to_side_{name}_max"] = by_column.max(high, -1.0)
+        ratio = signed / (np.abs(a) + np.abs(side))  # 0 at an infinite side, which no mask keeps
+        for name, mask in (("up", finite & (side >= 0)), ("down", finite & (side < 0))):
+            found = _named(f"ratio_to_side_{name}", by_column.range(ratio, mask, 1.0, -1.0))
+            for key, extreme in found.items():
+                closer = np.minimum if key.endswith("min") else np.maximum
+                features[key] = closer(features[key], extreme) if key in features else extreme
     return features
 
 
@@ -116,11 +108,9 @@ def _ratios_to_rows(geometry: Geometry, by_column: Segments) -> dict[str, np.nda
         "negative_to_positive": (a < 0, a - positive),
         "negative_to_negative": (a < 0, negative),
     }
-    features = {}
+    features: dict[str, np.ndarray] = {}
     for name, (mask, total) in shares.items():
-        share = a / nonzero(total)
-        features[f"{name}_min"] = by_column.min(np.where(mask, share, 1.0), 1.0)
-        features[f"{name}_max"] = by_column.max(np.where(mask, share, 0.0))
+        features |= _named(name, by_column.range(a / nonzero(total), mask, 1.0, 0.0))
     return features
 
 
@@ -139,9 +129,16 @@ def _active_rows(geometry: Geometry, by_column: Segments) -> dict[str, np.ndarra
         "dual": np.abs(geometry.lp.duals),
     }
     features: dict[str, np.ndarray] = {}
-    for name, weight in weights.items():
-        weighted = weight[row] * magnitude
-        features[f"active_{name}_weight"] = segments.sum(weight[row])
-        features[f"active_{name}_sum"] = segments.sum(weighted)
-        features |= _spread(f"active_{name}", segments, weighted)
+    for name, of_row in weights.items():
+        weight = of_row[row]
+        features[f"active_{name}_weight"] = segments.sum(weight)
+        features |= _named(f"active_{name}", segments.spread(weight * magnitude))
     return features
+
+
+def _named(prefix: str, statistics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}_{name}": column for name, column in statistics.items()}
+
+
+def _without_sum(statistics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: column for name, column in statistics.items() if name != "sum"}
