@@ -199,7 +199,8 @@ def test_a_checkpoint_restores_weights_and_normalisation() -> None:
         (lambda: NeighborhoodPolicy(GAT(), feature_set="gasse"), "feature_set gasse_khalil, this one gasse"),
         (lambda: NeighborhoodPolicy(GAT(), window=1), "window 3, this one 1"),
         (lambda: NeighborhoodPolicy(GAT(32), width=32), "width 64, this one 32"),
-        (lambda: NeighborhoodPolicy(GIN()), "backbone GAT, this one GIN"),
+        (lambda: NeighborhoodPolicy(GIN()), r"backbone GAT\(.*\), this one GIN\(\)"),
+        (lambda: NeighborhoodPolicy(GAT(heads="sliced")), r"GAT\(heads=aligned, .*\), this one GAT\(heads=sliced"),
         (lambda: NeighborhoodPolicy(GAT(number_of_heads=4)), "size mismatch for backbone.to_rows.attention"),
     ],
 )
