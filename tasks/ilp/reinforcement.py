@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,18 @@ from torchmetrics import MeanMetric
 from data.ilp.problem import ILP
 from data.ilp.transitions import Trajectory, TransitionMemory
 from models.ilp.actor_critic import ActorCritic
+from runs.cache import ArtifactCache
 from runs.errors import ConfigError, InvalidProblem
+from runs.files import atomic_write
 from solvers.base import Budget
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.episode import Episode
 from solvers.lns.repair import Repair
 from solvers.lns.rollout import RolloutSchedule, rollout
 from solvers.lns.scorers.bernoulli import BernoulliScorer
+from solvers.lns.scorers.trained import COLLECTION, FILE, Trained
+from solvers.lns.scorers.trained_actor import load_actor
+from tasks.ilp.policy_store import PolicyStore
 from tasks.ilp.search import IntegerProgramming
 
 _UPDATES, _VALIDATION = 2**31, 2**31 + 1  # no index of an instance
@@ -48,11 +54,16 @@ class ReinforcementLearning(IntegerProgramming):
         tau by which the critic's copy follows it after each update.
     critic_decay
         Weight decay of the critic's embedding and head.
+    settings
+        JSON text of the configuration that determines the trained policy.
+    cache
+        Folder of the artifact cache, from which a policy that another run trained is taken; None: this run trains its own.
 
     Raises
     ------
     ConfigError
-        ``solver`` has no start, or ``discount`` or ``tracking`` is outside its range.
+        ``solver`` has no start, ``discount`` or ``tracking`` is outside its range, or the stored policy is another one than
+        ``model``'s.
     """
 
     def __init__(
@@ -65,6 +76,8 @@ class ReinforcementLearning(IntegerProgramming):
         discount: float = 0.99,
         tracking: float = 0.01,
         critic_decay: float = 0.01,
+        settings: str = "{}",
+        cache: str | None = None,
         checkpoint_seconds: float = 1.0,
     ) -> None:
         super().__init__(solver, budget, seed, checkpoint_seconds)
@@ -75,7 +88,8 @@ class ReinforcementLearning(IntegerProgramming):
                 raise ConfigError(f"task.{name} is {value}; it must lie in [0, 1]")
         self.automatic_optimization = False
         self.networks = model
-        self.model = BernoulliScorer(copy.deepcopy(model.actor).requires_grad_(False))
+        self.kept = copy.deepcopy(model.actor).requires_grad_(False)
+        self.model = BernoulliScorer(self.kept)
         self.start = solver.start
         self.repair = Repair(solver.repair.solver, rollouts.seconds, nodes=rollouts.nodes)
         self.rollouts = rollouts
@@ -86,6 +100,15 @@ class ReinforcementLearning(IntegerProgramming):
         self.register_buffer("best_gain", torch.tensor(-torch.inf))
         self.cycles: torch.Tensor
         self.register_buffer("cycles", torch.tensor(0))
+        artifacts = None if cache is None else ArtifactCache(cache).collection(COLLECTION, json.loads(settings))
+        self.store = None if artifacts is None else PolicyStore(artifacts)
+        if self.store is not None and (trained := self.store.load()) is not None:
+            self.take_up(trained)
+            self.requires_grad_(False)
+
+    def configure_callbacks(self) -> list[Any]:
+        """The store of the trained policy."""
+        return [] if self.store is None else [self.store]
 
     def training_step(self, batch: list[tuple[int, ILP]], batch_index: int) -> dict[str, torch.Tensor]:
         """One cycle."""
@@ -116,14 +139,37 @@ class ReinforcementLearning(IntegerProgramming):
         self.log("validation_gain", gained)
         if gained > self.best_gain:
             self.best_gain.copy_(gained)
-            assert self.model is not None
-            self.model.load_state_dict(BernoulliScorer(self.networks.actor).state_dict())
+            self.kept.load_state_dict(self.networks.actor.state_dict())
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for the actor and for the critic."""
         rate = self.rollouts.learning_rate
         critic = list(self.networks.critic_groups(self.critic_decay))
         return [torch.optim.Adam(self.networks.actor.parameters(), rate), torch.optim.Adam(critic, rate)]
+
+    def on_test_start(self) -> None:
+        """Leave the policy in the run's folder, for other searches."""
+        if self.trainer.is_global_zero:
+            atomic_write(self.folder / FILE, self.trained().to_bytes())
+
+    def trained(self) -> Trained:
+        """The best policy."""
+        return Trained(self.kept.state_dict(), {"validation_gain": self.best_gain.item()})
+
+    def take_up(self, trained: Trained) -> None:
+        """Search with a policy that another run trained.
+
+        Raises
+        ------
+        ConfigError
+            It is another one than the model's.
+        """
+        load_actor(self.kept, trained.weights, "the stored policy")
+        self.best_gain.fill_(trained.validation["validation_gain"])
+
+    def searched(self) -> dict[str, float]:
+        """What the training reached."""
+        return {"validation_gain": self.best_gain.item()}
 
     def get_extra_state(self) -> dict[str, Any]:
         """The memory, so that it travels with the weights."""

@@ -1,43 +1,61 @@
-"""The policy that a run of RL-LNS kept, from its checkpoint."""
+"""The policy that a run of RL-LNS kept, from its folder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
-from data.ilp.rollout_state import OBSERVATION_WIDTH
 from models.ilp.actor_critic import Actor
 from runs.errors import ConfigError
 from solvers.lns.scorers.bernoulli import BernoulliScorer
+from solvers.lns.scorers.trained import FILE, Trained
 
-_KEPT = "model.actor."  # where tasks.ilp.reinforcement keeps the best policy
+_EMBEDDING = "encoder.embed.weight"
 
 
-def trained_actor(run: str) -> BernoulliScorer:
-    """The best policy of the run in folder ``run``, for ``solver.destroy.scorer=`` with ``select: bernoulli``.
+def trained_actor(run: str | None) -> BernoulliScorer:
+    """The scorer of the policy that the run in folder ``run`` (or its file ``policy.pt``) searched with.
+
+    It is made for ``destroy.select: bernoulli``.
 
     Raises
     ------
     ConfigError
-        There is no checkpoint, it cannot be read, or it is of another kind of policy or of other features.
+        There is no such policy, it cannot be read, or it is another kind of policy or of other features.
     """
-    path = Path(run).expanduser() / "checkpoints" / "last.ckpt"
+    if run is None:
+        raise ConfigError("scorer.run is null; give the folder of a finished run of RL-LNS (checkpoint=RUN_FOLDER)")
+    folder = Path(run).expanduser()
+    path = folder / FILE if folder.is_dir() else folder
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except FileNotFoundError as error:
-        raise ConfigError(f"scorer.run: {path} is missing; give the folder of a finished run of RL-LNS") from error
-    except Exception as error:  # torch has no family of its own for damaged files
-        raise ConfigError(f"scorer.run: {path} is no checkpoint that can be read: {error}") from error
-    kept = {key.removeprefix(_KEPT): value for key, value in state.items() if key.startswith(_KEPT)}
-    embedding = kept.get("encoder.embed.weight")
-    if embedding is None:
-        raise ConfigError(f"scorer.run: {path} holds no policy of RL-LNS; use solver=lns/trained for an imitating one")
-    width, inputs = embedding.shape
-    if inputs != OBSERVATION_WIDTH:
+        payload = path.read_bytes()
+    except OSError as error:
         raise ConfigError(
-            f"scorer.run: the policy in {path} reads {inputs} features, this version gives {OBSERVATION_WIDTH}; train anew"
+            f"scorer.run: {path} cannot be read ({error.strerror}); give the folder of a finished run of RL-LNS"
+        ) from error
+    source = f"scorer.run: {path}"
+    weights = Trained.from_bytes(payload, source).weights
+    actor = Actor(width=len(weights.get(_EMBEDDING, ())) or 1)
+    load_actor(actor, weights, source)
+    return BernoulliScorer(actor.eval().requires_grad_(False))
+
+
+def load_actor(actor: Actor, weights: Mapping[str, Tensor], source: str) -> None:
+    """Fill ``actor`` with the ``weights`` of ``source``.
+
+    Raises
+    ------
+    ConfigError
+        They are no actor's, or another one's; names both shapes.
+    """
+    if _EMBEDDING not in weights:
+        raise ConfigError(f"{source} holds no policy of RL-LNS; one that imitates is read by solver/scorer=trained")
+    (width, features), (expected_width, expected) = weights[_EMBEDDING].shape, actor.encoder.embed.weight.shape
+    if (width, features) != (expected_width, expected):
+        raise ConfigError(
+            f"{source} has width {width} and {features} features, this network width {expected_width} and {expected}; give "
+            "the network the same, or train anew"
         )
-    actor = Actor(width=width)
-    actor.load_state_dict(kept)
-    return BernoulliScorer(actor.requires_grad_(False))
+    actor.load_state_dict(dict(weights))

@@ -25,6 +25,7 @@ from solvers.base import Solution, Status
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.rollout import RolloutSchedule
+from solvers.lns.scorers.trained import FILE, Trained
 from solvers.lns.scorers.trained_actor import trained_actor
 from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
@@ -108,8 +109,7 @@ def test_training_moves_both_networks_and_the_slow_critic(trained: Reinforcement
 
 
 def test_only_the_networks_are_trained(trained: ReinforcementLearning) -> None:
-    assert trained.model is not None
-    assert not any(p.requires_grad for p in trained.model.parameters())
+    assert not any(p.requires_grad for p in trained.kept.parameters())
     assert any(p.requires_grad for p in trained.networks.parameters())
 
 
@@ -124,7 +124,7 @@ def test_the_policy_that_gains_most_is_kept() -> None:
         learned.log = lambda *arguments, **options: None  # type: ignore[method-assign, assignment]
         learned.on_validation_epoch_end()
         kept.append(weights(learned.networks.actor).clone())
-    assert torch.equal(weights(learned.model), kept[1])  # type: ignore[arg-type]
+    assert torch.equal(weights(learned.kept), kept[1])
     assert float(learned.best_gain) == 3.0
 
 
@@ -135,7 +135,7 @@ def test_a_resumed_training_ends_as_an_undisturbed_one(trained: ReinforcementLea
     resumed = task()
     trainer(tmp_path).fit(resumed, datamodule=Auctions(), ckpt_path=tmp_path / "first.ckpt", weights_only=True)
     assert torch.equal(weights(resumed.networks), weights(trained.networks))
-    assert torch.equal(weights(resumed.model), weights(trained.model))  # type: ignore[arg-type]
+    assert torch.equal(weights(resumed.kept), weights(trained.kept))
     assert torch.equal(resumed.best_gain, trained.best_gain)
 
 
@@ -201,25 +201,38 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], message
 
 def test_the_kept_policy_is_read_back_from_the_runs_folder(trained: ReinforcementLearning, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
-    state = {"state_dict": trained.state_dict()}
-    torch.save(state, tmp_path / "checkpoints" / "last.ckpt")
-    assert torch.equal(weights(trained_actor(str(tmp_path))), weights(trained.model))  # type: ignore[arg-type]
+    (tmp_path / FILE).write_bytes(trained.trained().to_bytes())
+    for place in (tmp_path, tmp_path / FILE):
+        assert torch.equal(weights(trained_actor(str(place))), weights(trained.kept))
 
 
-def test_a_checkpoint_that_holds_no_such_policy_is_refused_with_its_path(
+def test_a_file_that_holds_no_such_policy_is_refused_with_its_path(
     trained: ReinforcementLearning, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"last\.ckpt is missing"):
-        trained_actor(str(tmp_path))
-    path = tmp_path / "checkpoints" / "last.ckpt"
+    with pytest.raises(ConfigError, match="give the folder of a finished run of RL-LNS"):
+        trained_actor(str(tmp_path / "absent"))
+    path = tmp_path / FILE
     path.parent.mkdir()
     path.write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match="is no checkpoint that can be read"):
+    with pytest.raises(ConfigError, match=r"policy\.pt is no checkpoint that can be read"):
         trained_actor(str(tmp_path))
-    torch.save({"state_dict": {"model.weight": torch.ones(1)}}, path)
+    path.write_bytes(Trained({"head.weight": torch.ones(1)}, {}).to_bytes())
     with pytest.raises(ConfigError, match="holds no policy of RL-LNS"):
         trained_actor(str(tmp_path))
-    other = {"model.actor.encoder.embed.weight": torch.ones(8, 22)}
-    torch.save({"state_dict": other}, path)
-    with pytest.raises(ConfigError, match="reads 22 features, this version gives 18"):
+    path.write_bytes(Trained({"encoder.embed.weight": torch.ones(8, 22)}, {}).to_bytes())
+    with pytest.raises(ConfigError, match="has width 8 and 22 features, this network width 8 and 18"):
         trained_actor(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"scorer\.run is null"):
+        trained_actor(None)
+
+
+def test_a_policy_is_trained_once_for_the_same_settings(trained: ReinforcementLearning, tmp_path: Path) -> None:
+    settings = {"cache": str(tmp_path / "cache"), "settings": '{"a": 1}'}
+    first = task(**settings)
+    trainer(tmp_path).fit(first, datamodule=Auctions())
+    assert torch.equal(weights(first.kept), weights(trained.kept))
+    second = task(**settings)
+    assert torch.equal(weights(second.kept), weights(first.kept))
+    assert torch.equal(second.best_gain, first.best_gain)
+    assert not any(p.requires_grad for p in second.parameters())
+    assert any(p.requires_grad for p in task(**(settings | {"settings": '{"a": 2}'})).parameters())
