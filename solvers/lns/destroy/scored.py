@@ -109,7 +109,8 @@ class Scored(Destroy):
         if self._unprepared is not None:
             self._unprepared.prepare(state.problem, state.remaining_seconds)
             self._unprepared = None
-        if self._rated is None or self._rated[0] is not state.incumbent or self._rated[1] != len(state.pool):
+        known = self._rated
+        if known is None or known[1] != len(state.pool) or not np.array_equal(known[0], state.incumbent):
             scores = as_numpy(self._active.scores(state.problem, state.incumbent, state.pool))
             self._rated = state.incumbent, len(state.pool), scores[state.candidates]
         return self._rated[2]
