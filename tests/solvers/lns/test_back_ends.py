@@ -71,7 +71,8 @@ def paper_engine(method, *overrides):
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose(
-            "config", overrides=["task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", "lns=paper", *overrides]
+            "config",
+            overrides=["task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", "lns=paper", *overrides],
         )
     return instantiate(cfg.solver, _convert_="all")
 
