@@ -112,8 +112,8 @@ class Scored(Destroy):
         known = self._rated
         if known is None or known[1] != len(state.pool) or not np.array_equal(known[0], state.incumbent):
             scores = as_numpy(self._active.scores(state.problem, state.incumbent, state.pool))
-            self._rated = state.incumbent, len(state.pool), scores[state.candidates]
-        return self._rated[2]
+            self._rated = known = state.incumbent, len(state.pool), scores[state.candidates]
+        return known[2]
 
 
 def as_numpy(scores: Any) -> np.ndarray:

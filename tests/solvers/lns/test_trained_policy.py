@@ -88,11 +88,11 @@ def test_exactly_one_source_is_asked_for(arguments):
 
 
 def test_what_is_not_there_or_not_whole_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read .*; give the folder of a finished run"):
+    with pytest.raises(ConfigError, match=r"cannot be read .*; give the folder of a finished run"):
         TrainedPolicy(run=str(tmp_path))
     with pytest.raises(ConfigError, match="holds no whole policy abc"):
         TrainedPolicy(key="abc", cache=str(tmp_path))
-    with pytest.raises(ConfigError, match="set it to paths.cache"):
+    with pytest.raises(ConfigError, match=r"set it to paths\.cache"):
         TrainedPolicy(key="abc")
     path = Path(stored(tmp_path / "run", network())) / FILE
     path.write_bytes(path.read_bytes()[:500])
