@@ -121,7 +121,7 @@ class Imitation(IntegerProgramming):
     def training_step(self, batch: StateBatch, index: int) -> Float[Tensor, ""]:
         """The mean loss over the batch of all processes."""
         loss = self._loss(self._scores(batch), batch).mean_over_processes
-        self.log("training_loss", loss, batch_size=batch.graphs)
+        self.log("training_loss", loss, batch_size=1, sync_dist=True)  # the parts of all processes average to the mean
         return loss
 
     def validation_step(self, batch: StateBatch, index: int) -> None:

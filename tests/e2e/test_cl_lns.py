@@ -1,0 +1,181 @@
+"""CL-LNS through the launcher: collect, train, search; the policy is trained once; killed and continued; two processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from runs.assertions import load_claims
+from runs.names import register_resolvers
+from runs.published import load_published
+from tests.e2e.conftest import ROOT, Launcher
+
+pytest.importorskip("highspy")
+CONF = ROOT / "conf"
+PAPER = CONF / "experiment" / "cl_lns"
+EXPERIMENTS = sorted(p.stem for p in PAPER.glob("*.yaml") if p.stem not in ("claims", "published") and p.stem[0] != "_")
+METHODS = sorted(
+    str(p.relative_to(CONF / "lns" / "method").with_suffix("")) for p in (CONF / "lns" / "method").rglob("*.yaml")
+)
+TINY = [
+    "experiment=cl_lns/ca_small",
+    "hydra.mode=RUN",
+    "seed=0",
+    "data.train.generator={items:30,bids:60}",
+    "data.train.count=6",
+    "data.validation_share=0.34",
+    "data.collector.size=6",
+    "data.collector.start_budget.evaluations=1",
+    "data.collector.start.size.initial=10",
+    "data.batch_size=4",
+    "data.test.generator={items:40,bids:80}",
+    "data.test.count=2",
+    "trainer.max_epochs=3",
+    "callbacks.keep_last.every_seconds=0",
+]
+SEARCH = "task.budget={seconds:null,evaluations:5}"
+
+
+def composed(*overrides: str) -> dict:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+
+
+def values(folder: Path, metric: str) -> dict[str, float]:
+    results = pd.read_parquet(folder / "results.parquet")
+    rows = results[results["metric"] == metric]
+    return dict(zip(rows["instance"], rows["value"], strict=True))
+
+
+def policy(folder: Path) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in stored(folder)["policy"].items() if isinstance(v, torch.Tensor)}
+
+
+def stored(folder: Path) -> dict:
+    return torch.load(folder / "checkpoints" / "policy.pt", weights_only=True)
+
+
+def launched(launch: Launcher, *arguments: str, cache: Path | None = None) -> Path:
+    """The folder of the run."""
+    before = set(launch.folders())
+    run = launch(*TINY, *arguments, REPRISE_CACHE=str(cache or launch.outputs / "cache"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    (folder,) = set(launch.folders()) - before
+    return folder
+
+
+def losses(folder: Path) -> list[float]:
+    """Of the training steps that the run took."""
+    events = [json.loads(line).get("values", {}) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [values["training_loss"] for values in events if "training_loss" in values]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Launcher, Path]:
+    launch = Launcher(tmp_path_factory.mktemp("undisturbed"))
+    return launch, launched(launch, SEARCH, "trainer.log_every_n_steps=1")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_says_its_command_and_composes(name: str, tmp_path: Path) -> None:
+    command, purpose = (PAPER / f"{name}.yaml").read_text().splitlines()[1:3]
+    assert f"experiment=cl_lns/{name}" in command and command.startswith("# python launch.py ")
+    assert purpose.startswith("# ")
+    given = {"apply": ["data.path=x.mps", "checkpoint=x"], "train_own": ["data.path=x"]}.get(name, [])
+    cfg = composed(f"experiment=cl_lns/{name}", *given)
+    assert cfg["task"]["_target_"].startswith("tasks.ilp.")
+
+
+@pytest.fixture(scope="module")
+def methods() -> dict[str, dict]:
+    """The configuration of every method on small auctions."""
+    base = "experiment=cl_lns/ca_small"
+    given = {"released": ["released=x"]}
+    return {name: composed(base, f"lns/method={name}", *given.get(name, [])) for name in METHODS}
+
+
+def test_methods_are_told_apart_by_name_and_differ(methods: dict[str, dict]) -> None:
+    named = [cfg["method"] for name, cfg in methods.items() if not name.startswith("shift/") and name[-6:] != "_small"]
+    assert len(set(named)) == len(named)
+    parts = ("task", "data", "model", "solver", "lns")
+    contents = {json.dumps([cfg.get(key) for key in parts]) for cfg in methods.values()}
+    assert len(contents) >= len(METHODS) - 1  # shift/trained is cl_lns by another name
+
+
+def test_every_claim_names_methods_and_an_experiment_that_there_are(methods: dict[str, dict]) -> None:
+    names = {cfg["method"] for cfg in methods.values()}
+    for claim in load_claims("cl_lns"):
+        assert claim.experiment.split("/")[1] in EXPERIMENTS
+        assert {claim.ours, *claim.opponents} <= names
+    assert all(number.recalled for number in load_published("cl_lns"))
+
+
+def test_the_whole_method_runs_and_is_then_finished(undisturbed: tuple[Launcher, Path]) -> None:
+    launch, folder = undisturbed
+    assert set(values(folder, "feasible").values()) == {1.0}
+    assert len(losses(folder)) == 3
+    written = (folder / "metrics.json").stat().st_mtime_ns
+    run = launch(*TINY, SEARCH, "trainer.log_every_n_steps=1", REPRISE_CACHE=str(launch.outputs / "cache"))
+    assert run.returncode == 0
+    assert (folder / "metrics.json").stat().st_mtime_ns == written
+
+
+def test_another_search_takes_the_policy_from_the_cache(undisturbed: tuple[Launcher, Path], launch: Launcher) -> None:
+    trained, first = undisturbed
+    more = ("task.budget={seconds:null,evaluations:6}", "trainer.log_every_n_steps=1", "data.test.count=1")
+    folder = launched(launch, *more, cache=trained.outputs / "cache")
+    assert not losses(folder)
+    assert all(torch.equal(policy(first)[key], value) for key, value in policy(folder).items())
+
+
+def test_two_processes_train_the_policy_that_one_does(undisturbed: tuple[Launcher, Path], launch: Launcher) -> None:
+    _, alone = undisturbed
+    folder = launched(launch, SEARCH, "trainer.log_every_n_steps=1", "hardware=ddp_cpu", "task.cache=null")
+    for key, value in policy(folder).items():  # Adam turns rounding into steps where the loss does not see a weight
+        torch.testing.assert_close(value, policy(alone)[key], rtol=0, atol=4e-3, msg=key)
+    assert stored(folder)["validation"] == pytest.approx(stored(alone)["validation"], rel=1e-5)
+    assert losses(folder) == pytest.approx(losses(alone), rel=1e-5)
+    assert values(folder, "primal_bound") == pytest.approx(values(alone, "primal_bound"))
+
+
+@pytest.mark.slow
+def test_a_training_killed_midway_ends_as_an_undisturbed_one(
+    undisturbed: tuple[Launcher, Path], launch: Launcher
+) -> None:
+    arguments = (*TINY, SEARCH, "trainer.log_every_n_steps=1")
+    process = launch.start(*arguments, REPRISE_CACHE=str(launch.outputs / "cache"))
+    while process.poll() is None and not list(launch.outputs.rglob("last.ckpt")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert not launch.metrics()
+    assert launch(*arguments, REPRISE_CACHE=str(launch.outputs / "cache")).returncode == 0
+    (folder,) = launch.folders()
+    ours, theirs = policy(folder), policy(undisturbed[1])
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert values(folder, "primal_bound") == values(undisturbed[1], "primal_bound")
+
+
+def test_a_made_up_backbone_needs_a_configuration_file_only(
+    undisturbed: tuple[Launcher, Path], launch: Launcher
+) -> None:
+    folder = launched(
+        launch,
+        SEARCH,
+        "model/backbone=toy_sum",
+        "trainer.max_epochs=1",
+        cache=undisturbed[0].outputs / "cache",
+    )
+    assert stored(folder)["policy"]["_extra_state"]["backbone"] == "SumOfRows()"
