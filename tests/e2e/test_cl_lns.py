@@ -101,9 +101,7 @@ def test_every_experiment_says_its_command_and_composes(name: str, tmp_path: Pat
 @pytest.fixture(scope="module")
 def methods() -> dict[str, dict]:
     """The configuration of every method on small auctions."""
-    base = "experiment=cl_lns/ca_small"
-    given = {"released": ["released=x"]}
-    return {name: composed(base, f"lns/method={name}", *given.get(name, [])) for name in METHODS}
+    return {name: composed("experiment=cl_lns/ca_small", f"lns/method={name}") for name in METHODS}
 
 
 def test_methods_are_told_apart_by_name_and_differ(methods: dict[str, dict]) -> None:
@@ -166,6 +164,13 @@ def test_a_training_killed_midway_ends_as_an_undisturbed_one(
     ours, theirs = policy(folder), policy(undisturbed[1])
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert values(folder, "primal_bound") == values(undisturbed[1], "primal_bound")
+
+
+def test_a_trained_policy_mixes_with_lb_relax(undisturbed: tuple[Launcher, Path], launch: Launcher) -> None:
+    folder = launched(
+        launch, SEARCH, "lns/method=mixture", f"checkpoint='{undisturbed[1]}'", "data.neighborhood_size=9"
+    )
+    assert set(values(folder, "feasible").values()) == {1.0}
 
 
 def test_a_made_up_backbone_needs_a_configuration_file_only(
