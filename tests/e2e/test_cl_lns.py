@@ -105,11 +105,22 @@ def methods() -> dict[str, dict]:
 
 
 def test_methods_are_told_apart_by_name_and_differ(methods: dict[str, dict]) -> None:
-    named = [cfg["method"] for name, cfg in methods.items() if not name.startswith("shift/") and name[-6:] != "_small"]
+    kept = {name: cfg for name, cfg in methods.items() if not name.startswith("shift/")}
+    named = [cfg["method"] for name, cfg in kept.items() if not name.endswith("_small")]
     assert len(set(named)) == len(named)
     parts = ("task", "data", "model", "solver", "lns")
-    contents = {json.dumps([cfg.get(key) for key in parts]) for cfg in methods.values()}
-    assert len(contents) >= len(METHODS) - 1  # shift/trained is cl_lns by another name
+    assert len({json.dumps([cfg.get(key) for key in parts]) for cfg in kept.values()}) == len(kept)
+
+
+@pytest.mark.parametrize("family", ["mvc", "mis", "ca", "sc", "mixed"])
+def test_a_policy_of_any_family_is_searched_on_any_other(family: str) -> None:
+    for scale in ("", "_small"):
+        method, test = f"lns/method=shift/{family}{scale}", f"data/ilp@data.test=sc{scale}_dense"
+        cfg = composed(f"experiment=cl_lns/table_shift{scale}", method, test)
+        assert cfg["method"] == f"trained on {family}"
+        assert cfg["data"]["train"]["name"] == f"{family}{scale}_train"
+        assert cfg["data"]["name"] == cfg["data"]["test"]["name"] == f"sc{scale}_dense"
+        assert cfg["lns"]["size"]["initial"] == cfg["data"]["test"]["neighborhood_size"]
 
 
 def test_every_claim_names_methods_and_an_experiment_that_there_are(methods: dict[str, dict]) -> None:
