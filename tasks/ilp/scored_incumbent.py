@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torchmetrics.functional.classification import binary_auroc
+
+from tasks.ilp.ranking import auc
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +43,4 @@ class ScoredIncumbent:
 
     def auc(self) -> float:
         """Probability that a member of A* scores higher than another variable; NaN where all are members."""
-        if self.best.all():
-            return float("nan")
-        return float(binary_auroc(torch.from_numpy(_ranks(self.scores)), torch.from_numpy(self.best.astype(np.int64))))
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Dense ranks in [0, 1]: torchmetrics would squash logits through a sigmoid, which makes ties of what differs."""
-    _, rank = np.unique(scores, return_inverse=True)
-    return rank / max(1, rank.max())
+        return float(auc(torch.from_numpy(self.scores), torch.from_numpy(self.best)))

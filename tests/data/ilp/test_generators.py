@@ -7,6 +7,7 @@ from data.ilp.generators.ca import CombinatorialAuction, _compatibility, _draw
 from data.ilp.generators.cfl import CapacitatedFacilityLocation
 from data.ilp.generators.gisp import GeneralizedIndependentSet
 from data.ilp.generators.mis import MaximumIndependentSet
+from data.ilp.generators.mixed import MixedFamilies
 from data.ilp.generators.mk import MultidimensionalKnapsack
 from data.ilp.generators.mvc import MinimumVertexCover
 from data.ilp.generators.random_graphs import barabasi_albert, erdos_renyi
@@ -188,3 +189,12 @@ def test_instances_do_not_change_between_versions(family):
 def test_impossible_settings_are_refused_by_name(make, setting):
     with pytest.raises(ConfigError, match=rf"data\.generator\.{setting} "):
         make()
+
+
+def test_a_mixed_set_holds_instances_of_every_family():
+    mixed = MixedFamilies([SMALL["mvc"], SMALL["ca"], SMALL["sc"]])
+    sizes = {draw(mixed, 0, index).n for index in range(20)}
+    assert sizes == {60, 100} and {draw(mixed, 0, index).maximize for index in range(20)} == {True, False}
+    assert draw(mixed, 0, 3).fingerprint == draw(mixed, 0, 3).fingerprint
+    with pytest.raises(ConfigError, match="families of the mixed generator"):
+        MixedFamilies([])
