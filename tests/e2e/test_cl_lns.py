@@ -159,6 +159,25 @@ def test_two_processes_train_the_policy_that_one_does(undisturbed: tuple[Launche
     assert values(folder, "primal_bound") == pytest.approx(values(alone, "primal_bound"))
 
 
+@pytest.mark.parametrize(
+    ("table", "swept", "named"),
+    [
+        ("table_ablation_small", "lns/method=random,ablation/gcn", {"random", "cl_lns gcn"}),
+        ("table_shift_small", "data/ilp@data.test=ca_small,ca_small_double", {"trained on ca"}),
+    ],
+)
+def test_the_sweeps_of_laptop_size_report(
+    table: str, swept: str, named: set[str], undisturbed: tuple[Launcher, Path], launch: Launcher
+) -> None:
+    tiny = [text for text in TINY if not text.startswith(("experiment=", "hydra.mode="))]
+    methods = [] if "lns/method" in swept else ["lns/method=shift/ca_small"]
+    more = ("hydra/launcher=basic", SEARCH, "data.test.count=1", "trainer.max_epochs=1", swept, *methods)
+    run = launch(f"experiment=cl_lns/{table}", *tiny, *more, REPRISE_CACHE=str(undisturbed[0].outputs / "cache"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    (report,) = launch.outputs.rglob("report.csv")
+    assert named <= set(pd.read_csv(report)["method"])
+
+
 @pytest.mark.slow
 def test_a_training_killed_midway_ends_as_an_undisturbed_one(
     undisturbed: tuple[Launcher, Path], launch: Launcher

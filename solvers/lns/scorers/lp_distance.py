@@ -5,23 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from data.ilp.problem import ILP
-from solvers.milp.root_lp import solve_root_lp
+from solvers.lns.scorers.root import RootScorer
 
 
-class LPDistance:
-    """Score abs(x^LP_j - x^t_j): first the variables in which the incumbent is farthest from the root LP.
-
-    Parameters
-    ----------
-    algorithm
-        As in :func:`solvers.milp.root_lp.solve_root_lp`.
-    """
-
-    def __init__(self, algorithm: str = "auto") -> None:
-        self.algorithm = algorithm
-
-    def prepare(self, problem: ILP, seconds: float) -> None:
-        self._lp = solve_root_lp(problem, seconds, self.algorithm)
+class LPDistance(RootScorer):
+    """Score abs(x^LP_j - x^t_j): first the variables in which the incumbent is farthest from the root LP."""
 
     def scores(self, problem: ILP, incumbent: np.ndarray, history: tuple[np.ndarray, ...]) -> np.ndarray:
         return np.abs(self._lp.x - incumbent)
