@@ -49,7 +49,8 @@ def make_features(item: str, records: Collection, problems: Dataset[Any], positi
     if payload is None:
         raise InvalidProblem(f"the record of instance {item} is damaged or gone; run again to collect it anew")
     _, problem = read_problem(problems, positions[item])
-    static = static_features(problem.to_min(), ExpertRecord.from_bytes(payload).lp)
+    record = ExpertRecord.from_bytes(payload)
+    static = static_features(problem.to_min(), record.lp, record.rows)
     return npz_bytes(
         {
             "variables": static.variables,

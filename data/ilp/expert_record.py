@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.ilp.root_lp import RootLP
+from data.ilp.root_rows import RootRows
 from runs.cache import npz_arrays, npz_bytes
 
 
@@ -116,6 +117,8 @@ class ExpertRecord:
         One per improvement.
     end
         Why the expert stopped: ``no_improvement`` (local branching found none), ``steps``, or "" while it has not.
+    rows
+        The rows of ``lp`` where they are not the problem's own.
     """
 
     name: str
@@ -124,6 +127,7 @@ class ExpertRecord:
     incumbent: np.ndarray
     steps: tuple[ExpertStep, ...] = ()
     end: str = ""
+    rows: RootRows | None = None
 
     def followed_by(self, step: ExpertStep, incumbent: np.ndarray) -> ExpertRecord:
         """The record after one more step, which led to ``incumbent``."""
@@ -158,6 +162,8 @@ class ExpertRecord:
             parts = [getattr(part, column.name) for part in (VariableSets.of([]), *sets)]
             arrays[f"sets/{column.name}"] = np.concatenate(parts)
         arrays |= {f"lp/{column.name}": np.asarray(getattr(self.lp, column.name)) for column in fields(RootLP)}
+        if self.rows is not None:
+            arrays |= {f"rows/{name}": array for name, array in self.rows.arrays().items()}
         return npz_bytes(arrays)
 
     @classmethod
@@ -169,7 +175,16 @@ class ExpertRecord:
         steps = tuple(_step(arrays, t) for t in range(len(arrays["lb_gap"])))
         columns: dict[str, Any] = {column.name: _plain(arrays[f"lp/{column.name}"]) for column in fields(RootLP)}
         name, fingerprint, end = (str(arrays[key]) for key in ("name", "fingerprint", "end"))
-        return cls(name, fingerprint, RootLP(**columns), arrays["incumbents"][-1], steps, end)
+        rows = {key.removeprefix("rows/"): array for key, array in arrays.items() if key.startswith("rows/")}
+        return cls(
+            name,
+            fingerprint,
+            RootLP(**columns),
+            arrays["incumbents"][-1],
+            steps,
+            end,
+            RootRows.from_arrays(rows) if rows else None,
+        )
 
 
 def _step(arrays: Mapping[str, np.ndarray], t: int) -> ExpertStep:

@@ -11,7 +11,6 @@ import numpy as np
 
 from data.ilp.expert_record import ExpertRecord, ExpertStep, VariableSets
 from data.ilp.problem import ILP
-from data.ilp.root_lp import RootLP
 from runs import interrupt
 from runs.anytime import primal_gap
 from runs.errors import ConfigError, InvalidProblem
@@ -21,7 +20,7 @@ from solvers.lns.destroy.local_branching import LocalBranching, flipped
 from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.repair import Repair
 from solvers.lns.state import SearchState, Selection
-from solvers.milp.root_lp import solve_root_lp
+from solvers.milp.root_features import RowKind, check_rows, root_node
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,8 @@ class LocalBranchingExpert:
         Makes the bad sets.
     relaxation
         Also solve the LP relaxation of local branching at each incumbent, for feature set ``gasse_khalil_lb_relax``.
-    lp_seconds, lp_algorithm
-        Of the root LP.
+    lp_seconds, lp_algorithm, lp_rows
+        Of the root LP, see :func:`solvers.milp.root_features.root_node`.
     seed
         With the instance's index and the number of the step it determines all random numbers.
 
@@ -116,6 +115,7 @@ class LocalBranchingExpert:
         relaxation: LocalBranchingLP | None = None,
         lp_seconds: float = 300.0,
         lp_algorithm: str = "auto",
+        lp_rows: RowKind = "constraints",
         seed: int = 0,
     ) -> None:
         for key, value in (("size", size), ("steps", steps)):
@@ -126,7 +126,8 @@ class LocalBranchingExpert:
         self.size, self.steps = size, steps
         self.perturbation = perturbation or Perturbation()
         self.relaxation = relaxation
-        self.lp_seconds, self.lp_algorithm = lp_seconds, lp_algorithm
+        check_rows(lp_rows, "collector.lp_rows")
+        self.lp_seconds, self.lp_algorithm, self.lp_rows = lp_seconds, lp_algorithm, lp_rows
         self.seed = seed
 
     def records(self, problem: ILP, index: int, record: ExpertRecord | None = None) -> Iterator[ExpertRecord]:
@@ -166,7 +167,7 @@ class LocalBranchingExpert:
 
     def _begun(self, problem: ILP, index: int) -> ExpertRecord:
         """Root LP and first incumbent."""
-        lp = self._root_lp(problem.to_min())
+        root = root_node(problem.to_min(), self.lp_seconds, self.lp_algorithm, self.lp_rows)
         solution = self.start.solve(problem, budget=self.start_budget, rng=self._rng(index, 0))
         interrupt.check()
         x = solution.assignment
@@ -177,10 +178,8 @@ class LocalBranchingExpert:
             raise InvalidProblem(
                 f"{problem.name}: no incumbent within the initial limit ({budget}); raise collector.start_budget"
             )
-        return ExpertRecord(problem.name, problem.fingerprint, lp, np.where(problem.integer, np.rint(x), x))
-
-    def _root_lp(self, problem: ILP) -> RootLP:
-        return solve_root_lp(problem, self.lp_seconds, self.lp_algorithm)
+        integral = np.where(problem.integer, np.rint(x), x)
+        return ExpertRecord(problem.name, problem.fingerprint, root.lp, integral, rows=root.rows)
 
     def _advanced(
         self, record: ExpertRecord, problem: ILP, candidates: np.ndarray, rng: np.random.Generator

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from data.ilp.problem import ILP
+from data.ilp.root_rows import RootRows
 from runs import interrupt
 from runs.errors import InvalidProblem, require
 from solvers.milp.lp import LPUnfinished
@@ -17,28 +17,12 @@ from solvers.milp.scip import load
 INFINITY = 1e20
 
 
-@dataclass(frozen=True, eq=False)
-class RootRows:
-    """A problem whose rows are those of SCIP's root LP.
-
-    Parameters
-    ----------
-    problem
-        Variables and objective as before, the rows SCIP's, which integer solutions of the original keep: symmetry handling
-        is off.
-    origin
-        (m,) SCIP's codes of where each row comes from: 1 a constraint handler, 2 a constraint, 3 a separator (a cut).
-    """
-
-    problem: ILP
-    origin: np.ndarray
-
-
 def root_rows(problem: ILP, seconds: float | None = None) -> RootRows:
     """Solve the root node of a minimisation with SCIP, presolve and heuristics off, and read the rows of its last LP.
 
-    Where SCIP settles the problem at the root it keeps no LP, and the rows are the constraints. Next to the cuts, rows hold
-    SCIP's form of the constraints, so one that only bounds a variable may be missing.
+    Symmetry handling is off, so every integer solution keeps them. Where SCIP settles the problem at the root it keeps no
+    LP, and the rows are the constraints. Next to the cuts, rows hold SCIP's form of the constraints, so one that only bounds
+    a variable may be missing.
 
     Raises
     ------
@@ -62,7 +46,7 @@ def root_rows(problem: ILP, seconds: float | None = None) -> RootRows:
         if status in ("timelimit", "userinterrupt"):
             raise LPUnfinished(f"{problem.name}: the root node was not finished ({status}); give it more seconds")
         if model.getStage() != scip.SCIP_STAGE.SOLVING:
-            return RootRows(problem, np.full(problem.m, 2))
+            return RootRows(problem.A, problem.row_lo, problem.row_hi, np.full(problem.m, 2))
         return _read(problem, model.getLPRowsData())
     finally:
         model.free()
@@ -100,11 +84,9 @@ def _read(problem: ILP, rows: list[Any]) -> RootRows:
     constant = np.array([row.getConstant() for row in rows])
     low = np.array([row.getLhs() for row in rows]) - constant
     high = np.array([row.getRhs() for row in rows]) - constant
-    built = ILP.build(
-        problem.c,
+    return RootRows(
         matrix,
         np.where(low <= -INFINITY, -np.inf, low),
         np.where(high >= INFINITY, np.inf, high),
+        np.array([int(row.getOrigintype()) for row in rows]),
     )
-    rebuilt = replace(problem, A=built.A, row_lo=built.row_lo, row_hi=built.row_hi, row_names=())
-    return RootRows(rebuilt, np.array([int(row.getOrigintype()) for row in rows]))

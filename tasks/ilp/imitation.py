@@ -23,6 +23,7 @@ from solvers.base import Solver
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
 from solvers.lns.scorers.trained import COLLECTION, FILE, Trained
+from solvers.milp.root_features import RowKind
 from tasks.ilp.policy_store import PolicyStore
 from tasks.ilp.ranking import ranking
 from tasks.ilp.search import IntegerProgramming
@@ -56,6 +57,8 @@ class Imitation(IntegerProgramming):
         How many of the highest scores the validation's ``recall`` looks at.
     relaxations
         For feature set ``gasse_khalil_lb_relax``, see :class:`solvers.lns.scorers.policy.PolicyScorer`.
+    rows
+        What the row nodes of the graph are, as in the training data: ``constraints`` or ``lp``.
     settings
         JSON text of the configuration that determines the trained policy.
     cache
@@ -80,6 +83,7 @@ class Imitation(IntegerProgramming):
         patience: int = 20,
         recall_at: int = 50,
         relaxations: LBRelaxScorer | None = None,
+        rows: RowKind = "constraints",
         settings: str = "{}",
         cache: str | None = None,
         checkpoint_seconds: float = 1.0,
@@ -91,7 +95,7 @@ class Imitation(IntegerProgramming):
             if value < 1:
                 raise ConfigError(f"task.{name} is {value}; it must be at least 1")
         self.policy = model
-        self.scorer = PolicyScorer(copy.deepcopy(model).requires_grad_(False), relaxations)
+        self.scorer = PolicyScorer(copy.deepcopy(model).requires_grad_(False), relaxations, rows=rows)
         self.model = self.scorer
         self.optimizer = optimizer
         self.objective, self.temperature, self.reduction = objective, temperature, reduction

@@ -14,6 +14,7 @@ from data.ilp.features.rows import edge_features, row_features
 from data.ilp.graph import BipartiteGraph, bipartite_graph
 from data.ilp.problem import ILP
 from data.ilp.root_lp import RootLP
+from data.ilp.root_rows import RootRows
 from runs.errors import InvalidProblem
 
 
@@ -39,7 +40,7 @@ class StaticFeatures:
     graph: BipartiteGraph
 
 
-def static_features(problem: ILP, lp: RootLP, origin: np.ndarray | None = None) -> StaticFeatures:
+def static_features(problem: ILP, lp: RootLP, root_rows: RootRows | None = None) -> StaticFeatures:
     """Graph and features of a minimisation at its root LP, calculated in float64; O(nonzeros), no loop over variables.
 
     Parameters
@@ -48,8 +49,8 @@ def static_features(problem: ILP, lp: RootLP, origin: np.ndarray | None = None) 
         n variables, m rows; a minimisation.
     lp
         Its root LP.
-    origin
-        (m,) SCIP's codes of where the rows come from, None: all from constraints.
+    root_rows
+        The rows of ``lp`` where they are not the problem's own; they are the row nodes then.
 
     Raises
     ------
@@ -59,6 +60,8 @@ def static_features(problem: ILP, lp: RootLP, origin: np.ndarray | None = None) 
     """
     if problem.maximize:
         raise InvalidProblem(f"{problem.name}: features are of minimisations; pass problem.to_min() and its root LP")
+    if root_rows is not None:
+        problem = root_rows.of(problem)
     if len(lp.x) != problem.n or len(lp.duals) != problem.m:
         raise InvalidProblem(
             f"{problem.name}: the root LP has {len(lp.x)} variables and {len(lp.duals)} rows, "
@@ -72,7 +75,7 @@ def static_features(problem: ILP, lp: RootLP, origin: np.ndarray | None = None) 
 
     with np.errstate(over="ignore"):  # what overflows is refused below, by name
         variables = gasse_features(geometry) | khalil_features(geometry)
-        rows = row_features(geometry, graph, origin)
+        rows = row_features(geometry, graph, None if root_rows is None else root_rows.origin)
         edges = edge_features(geometry, graph)
         return StaticFeatures(
             _table(problem, variables, problem.describe_variable),

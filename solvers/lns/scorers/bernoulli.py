@@ -7,11 +7,10 @@ import scipy.sparse as sp
 import torch
 from scipy.special import logit
 
-from data.ilp.features.static import static_features
 from data.ilp.problem import ILP
 from data.ilp.rollout_state import STATIC_COLUMNS, RepeatedMatrix, row_normalized, solution_columns
 from models.ilp.actor_critic import Actor
-from solvers.milp.root_lp import solve_root_lp
+from solvers.milp.root_features import root_features
 
 
 class BernoulliScorer(torch.nn.Module):
@@ -41,7 +40,7 @@ class BernoulliScorer(torch.nn.Module):
             The relaxation is infeasible or unbounded.
         """
         self.matrix: sp.csr_matrix = row_normalized(problem)
-        features = static_features(problem, solve_root_lp(problem, seconds))
+        features = root_features(problem, seconds)
         self.static: np.ndarray = np.ascontiguousarray(features.variables[:, STATIC_COLUMNS])
         self._repeated = RepeatedMatrix(self.matrix)
 

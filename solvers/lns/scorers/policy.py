@@ -9,13 +9,13 @@ import torch
 
 from data.ilp.features.dynamic import dynamic_features
 from data.ilp.features.feature_set import VARIABLE_FEATURES
-from data.ilp.features.static import StaticFeatures, static_features
+from data.ilp.features.static import StaticFeatures
 from data.ilp.problem import ILP
 from data.ilp.state_batch import StateBatch
 from models.ilp.policy import EncodedInstance, NeighborhoodPolicy
 from runs.errors import ConfigError
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
-from solvers.milp.root_lp import solve_root_lp
+from solvers.milp.root_features import RowKind, check_rows, root_features
 
 
 class PolicyScorer(torch.nn.Module):
@@ -27,8 +27,8 @@ class PolicyScorer(torch.nn.Module):
         On any device.
     relaxations
         Gives the LP relaxations of local branching that feature set ``gasse_khalil_lb_relax`` shows.
-    algorithm
-        Of the root LP, see :func:`solvers.milp.root_lp.solve_root_lp`; the training data's.
+    algorithm, rows
+        Of the root LP, see :func:`solvers.milp.root_features.root_node`; the training data's.
 
     Raises
     ------
@@ -37,7 +37,11 @@ class PolicyScorer(torch.nn.Module):
     """
 
     def __init__(
-        self, policy: NeighborhoodPolicy, relaxations: LBRelaxScorer | None = None, algorithm: str = "auto"
+        self,
+        policy: NeighborhoodPolicy,
+        relaxations: LBRelaxScorer | None = None,
+        algorithm: str = "auto",
+        rows: RowKind = "constraints",
     ) -> None:
         super().__init__()
         if policy.feature_set.needs_lb_relaxation and relaxations is None:
@@ -47,7 +51,8 @@ class PolicyScorer(torch.nn.Module):
             )
         self.policy = policy
         self.relaxations = relaxations if policy.feature_set.needs_lb_relaxation else None
-        self.algorithm = algorithm
+        check_rows(rows, "scorer.rows")
+        self.algorithm, self.rows = algorithm, rows
         self.measured: dict[str, float] = {}
         self._relaxed: dict[bytes, np.ndarray] = {}
 
@@ -68,7 +73,7 @@ class PolicyScorer(torch.nn.Module):
         self._relaxed, self.measured = {}, {}
         if self.relaxations is not None:
             self.relaxations.prepare(problem, seconds)
-        features = static_features(problem, solve_root_lp(problem, seconds, self.algorithm))
+        features = root_features(problem, seconds, self.algorithm, self.rows)
         device = self.policy.visible.device
         variables, rows, edge_index, edges = (
             torch.from_numpy(array).to(device)

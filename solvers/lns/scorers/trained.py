@@ -19,6 +19,7 @@ from runs.cache import ArtifactCache
 from runs.errors import ConfigError
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
+from solvers.milp.root_features import RowKind
 
 FILE = Path("checkpoints") / "policy.pt"
 """Where a run keeps the policy it searched with."""
@@ -77,7 +78,7 @@ class TrainedPolicy(PolicyScorer):
         Its key in the artifact cache (named in that run's log), and the folder of that cache.
     policy
         The network as it was trained, filled here. None: as the checkpoint says, with a backbone of :data:`BACKBONES`.
-    relaxations, algorithm
+    relaxations, algorithm, rows
         See :class:`solvers.lns.scorers.policy.PolicyScorer`.
 
     Raises
@@ -95,6 +96,7 @@ class TrainedPolicy(PolicyScorer):
         policy: NeighborhoodPolicy | None = None,
         relaxations: LBRelaxScorer | None = None,
         algorithm: str = "auto",
+        rows: RowKind = "constraints",
     ) -> None:
         if (run is None) == (key is None):
             raise ConfigError(f"scorer.run is {run!r} and scorer.key is {key!r}; set exactly one of them")
@@ -102,7 +104,7 @@ class TrainedPolicy(PolicyScorer):
         weights = Trained.from_bytes(payload, source).weights
         policy = policy or _as_trained(weights, source)
         load_weights(policy, weights, source)
-        super().__init__(policy.eval().requires_grad_(False), relaxations, algorithm)
+        super().__init__(policy.eval().requires_grad_(False), relaxations, algorithm, rows)
 
 
 def _as_trained(weights: Mapping[str, Any], source: str) -> NeighborhoodPolicy:

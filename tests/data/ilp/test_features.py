@@ -16,6 +16,7 @@ from data.ilp.features.feature_set import FeatureSet
 from data.ilp.features.static import static_features
 from data.ilp.problem import ILP
 from data.ilp.root_lp import RootLP
+from data.ilp.root_rows import RootRows
 from runs.errors import ConfigError, InvalidProblem
 from solvers.milp.root_lp import solve_root_lp
 
@@ -150,7 +151,8 @@ def test_a_maximisation_and_the_lp_of_another_problem_are_refused():
 
 def test_the_origin_of_rows_is_a_column_of_theirs():
     problem = ILP.build([1.0], [[1], [1]], row_lo=[0, -1], row_hi=[2, np.inf])
-    features = static_features(problem, solve_root_lp(problem), np.array([2, 3]))
+    rows = RootRows(problem.A, problem.row_lo, problem.row_hi, np.array([2, 3]))
+    features = static_features(problem, solve_root_lp(problem), rows)
     assert features.rows[:, 3].tolist() == [2, 2, 3]
 
 

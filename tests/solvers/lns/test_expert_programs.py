@@ -21,6 +21,7 @@ from solvers.lns.expert import Perturbation
 from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
+from solvers.milp.root_features import root_features
 from tests.solvers.lns.experts import SETTINGS, auctions, expert
 
 
@@ -70,6 +71,22 @@ def test_a_state_holds_features_of_the_incumbents_before_the_step_and_labels_of_
         best = state.member[state.set_of_member == 0]
         following = record.steps[step + 1].incumbent if step + 1 < len(record.steps) else record.incumbent
         assert set(np.flatnonzero(record.steps[step].incumbent != following)) <= set(best)
+
+
+def test_rows_of_the_root_lp_are_the_row_nodes_in_training_and_in_the_search(tmp_path: Path) -> None:
+    pytest.importorskip("pyscipopt")
+    settings = {"settings": json.dumps(SETTINGS | {"rows": "lp"}), "validation_share": 0.5}
+    module = data(tmp_path, 2, expert(lp_rows="lp"), **settings)
+    module.setup("fit")
+    assert module.train_states is not None
+    item, _ = module.train_states.states[0]
+    problem = module.train.test_problems[module.records.items[item]][1].to_min()  # type: ignore[index]
+    searched = root_features(problem, rows="lp")
+    state = module.train_states[0]
+    np.testing.assert_array_equal(state.rows, searched.rows)
+    np.testing.assert_array_equal(state.edge_index, searched.graph.edge_index)
+    np.testing.assert_array_equal(state.variables[:, :95], searched.variables)
+    assert 3 in state.rows[:, 3], "a cut is a row"
 
 
 def test_batches_hold_every_state_once_an_epoch_and_move_as_a_whole(ready: ExpertPrograms) -> None:

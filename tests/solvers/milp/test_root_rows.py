@@ -27,8 +27,8 @@ def test_cuts_tighten_the_relaxation_and_keep_the_optimum(auction):
     rows = root_rows(auction, 20)
     assert (rows.origin == 3).any() and (rows.origin == 2).any()
     best = Highs().solve(auction, budget=Budget(seconds=20), rng=np.random.default_rng(0))
-    assert best.status == "optimal" and rows.problem.is_feasible(best.assignment)
-    before, after = (solve_root_lp(problem).objective for problem in (auction, rows.problem))
+    assert best.status == "optimal" and rows.of(auction).is_feasible(best.assignment)
+    before, after = (solve_root_lp(problem).objective for problem in (auction, rows.of(auction)))
     assert before + 1e-6 < after <= best.objective + 1e-6
 
 
@@ -40,11 +40,11 @@ def test_no_integer_solution_breaks_a_root_row(seed):
     low = np.where([True, False, False, True], 3.0, -np.inf)
     problem = ILP.build(-rng.integers(3, 20, 8).astype(float), A, low, high, ub=1, integer=True).validate()
     rows = root_rows(problem, 20)
-    rows.problem.validate()
-    assert len(rows.origin) == rows.problem.m
+    cut = rows.of(problem).validate()
+    assert len(rows.origin) == cut.m
     for choice in itertools.product((0.0, 1.0), repeat=8):
         x = np.array(choice)
-        assert rows.problem.is_feasible(x, 1e-6) or not problem.is_feasible(x)
+        assert cut.is_feasible(x, 1e-6) or not problem.is_feasible(x)
 
 
 def test_features_of_lp_rows_have_a_node_for_each_cut(auction):
@@ -55,7 +55,7 @@ def test_features_of_lp_rows_have_a_node_for_each_cut(auction):
 
 
 def test_bad_input_is_refused(auction):
-    with pytest.raises(ConfigError, match=r"features\.rows is 'cuts'; choose 'constraints' or 'lp'"):
+    with pytest.raises(ConfigError, match=r"rows is 'cuts'; choose 'constraints' or 'lp'"):
         root_features(auction, rows="cuts")
     with pytest.raises(InvalidProblem, match="infeasible"):
         root_rows(ILP.build([1.0, 1], [[2, 2]], 1, 1, ub=1, integer=True))
@@ -68,4 +68,4 @@ def test_bad_input_is_refused(auction):
 def test_a_problem_that_scip_settles_at_the_root_keeps_its_constraints():
     easy = ILP.build([-1.0, -1], [[1, 1]], row_hi=1, ub=1, integer=True)
     rows = root_rows(easy, 20)
-    assert rows.problem is easy and rows.origin.tolist() == [2]
+    assert rows.of(easy).A.toarray().tolist() == [[1, 1]] and rows.origin.tolist() == [2]
