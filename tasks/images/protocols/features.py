@@ -1,0 +1,150 @@
+"""Features of the clean images of a data set's three parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from runs.errors import ConfigError
+from tasks.images.representation.spectrum import require_finite
+
+if TYPE_CHECKING:
+    from tasks.images.protocols.images import ImageParts
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What an encoder makes of some images, in their order.
+
+    Parameters
+    ----------
+    h
+        (images, width), used downstream.
+    labels
+        (images,) classes; None where the images have none.
+    z
+        (images, dimension) behind the projector; None where there is no projector.
+    """
+
+    h: Float[Tensor, "images width"]
+    labels: Int[Tensor, " images"] | None = None
+    z: Float[Tensor, "images dimension"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.h)
+
+    def classes_of(self, protocol: str) -> Int[Tensor, " images"]:
+        """The labels, for a protocol that cannot do without.
+
+        Raises
+        ------
+        ConfigError
+            There are none.
+        """
+        if self.labels is None:
+            raise ConfigError(
+                f"protocol {protocol} needs labels and these images have none; sort the images into a folder per class, or "
+                "choose label-free protocols (RankMe, alpha-ReQ, LiDAR, collapse)"
+            )
+        return self.labels
+
+    def rows(self, indices: Int[Tensor, " chosen"]) -> Features:
+        """Some of the images."""
+        labels = None if self.labels is None else self.labels[indices]
+        return Features(self.h[indices], labels, None if self.z is None else self.z[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureParts:
+    """Features to fit on, to choose on and to judge on.
+
+    Parameters
+    ----------
+    train, validation, test
+        The three parts.
+    classes
+        Number of classes; 0 without labels.
+    images
+        The encoder and the images behind the features, for protocols that need them; None where features are all there is.
+    """
+
+    train: Features
+    validation: Features
+    test: Features
+    classes: int
+    images: ImageParts | None = None
+
+    def trained_on(self, indices: Int[Tensor, " chosen"]) -> FeatureParts:
+        """The same with some of the training images only."""
+        images = None if self.images is None else self.images.trained_on(indices)
+        return replace(self, train=self.train.rows(indices), images=images)
+
+
+Batch = tuple[Tensor, Tensor | None, Tensor]
+"""Normalised images (B, C, H, W), labels (B,) or None, positions (B,)."""
+
+
+def extract(
+    encoder: nn.Module,
+    loader: Iterable[Batch],
+    device: torch.device | str = "cpu",
+    projector: nn.Module | None = None,
+    half: bool = False,
+) -> Features:
+    """Features of all images of ``loader``, batch by batch, on the host.
+
+    The encoder runs in evaluation mode, without gradients and in its own precision whatever autocast surrounds the call;
+    the modes of its modules are left as they were.
+
+    Parameters
+    ----------
+    encoder, projector
+        f and g; they stay where they are, so they must be on ``device``.
+    half
+        Round features to float16, as kept in the cache.
+
+    Raises
+    ------
+    ConfigError
+        The loader is empty, or a feature is not finite.
+    """
+    modules = [module for part in (encoder, projector) if part is not None for module in part.modules()]
+    training = [module for module in modules if module.training]
+    rows: list[Features] = []
+    try:
+        for module in modules:
+            module.training = False
+        with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
+            for images, labels, _ in loader:
+                h = encoder(images.to(device, non_blocking=True))
+                z = None if projector is None else projector(h)
+                rows.append(Features(_kept(h, half), labels, None if z is None else _kept(z, half)))
+    finally:
+        for module in training:
+            module.training = True
+    return _joined(rows)
+
+
+def _kept(features: Tensor, half: bool) -> Tensor:
+    return (features.half() if half else features).to("cpu", torch.float32)
+
+
+def _joined(rows: list[Features]) -> Features:
+    if not rows:
+        raise ConfigError("there is no image to extract features of; give data with at least one image in every part")
+    whole = Features(torch.cat([row.h for row in rows]), _together([row.labels for row in rows]), None)
+    z = _together([row.z for row in rows])
+    for name, features in (("h", whole.h), ("z", z)):
+        if features is not None:
+            require_finite(features, f"features {name}")
+    return replace(whole, z=z)
+
+
+def _together(parts: list[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None
