@@ -1,0 +1,44 @@
+"""L-BFGS to the end of double precision, for smooth objectives given with their gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from runs import interrupt
+from runs.errors import SolverFailure
+
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""From an array to its value and its gradient, of the array's shape."""
+
+
+def minimise(objective: Objective, start: np.ndarray, iterations: int) -> np.ndarray:
+    """A stationary point reached from ``start``, or the last iterate.
+
+    Raises
+    ------
+    SolverFailure
+        The objective is not finite where the search ended.
+    Interrupted
+        A signal came.
+    """
+    from scipy.optimize import minimize
+
+    def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(x.reshape(start.shape))
+        return float(value), np.ravel(gradient)
+
+    # ftol and gtol below rounding: the search ends where no step improves
+    options = {"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 20, "ftol": 0.0, "gtol": 1e-12}
+    with interrupt.watch():
+        found = minimize(flat, start.ravel(), jac=True, method="L-BFGS-B", options=options, callback=_stop)
+    interrupt.check()
+    if not np.isfinite(found.fun):
+        raise SolverFailure(f"L-BFGS ended at a value of {found.fun}; the objective or its start is out of range")
+    return found.x.reshape(start.shape)
+
+
+def _stop(intermediate: np.ndarray) -> None:
+    if interrupt.requested():
+        raise StopIteration
