@@ -22,3 +22,26 @@ def sinusoidal_positions(length: int, width: int) -> Float[Tensor, "length width
     positions[:, 0::2] = angles.sin()
     positions[:, 1::2] = angles[:, : width // 2].cos()
     return positions.float()
+
+
+def grid_positions(rows: int, columns: int, width: int) -> Float[Tensor, "rows*columns width"]:
+    """Positions on a grid, row by row: the first half of a vector encodes the column, the second the row.
+
+    Each half has sines, then cosines, of frequencies from 1 down towards 1 / 10,000; ``width`` is a multiple of 4.
+
+    Raises
+    ------
+    ValueError
+        ``width`` is no multiple of 4.
+    """
+    if width % 4:
+        raise ValueError(f"width is {width}; positions on a grid need a multiple of 4")
+    frequencies = 10_000 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
+
+    def encoded(places: int) -> Tensor:
+        angles = torch.arange(places, dtype=torch.float64)[:, None] * frequencies
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+    across = encoded(columns)[None].expand(rows, -1, -1)
+    down = encoded(rows)[:, None].expand(-1, columns, -1)
+    return torch.cat([across, down], dim=2).flatten(0, 1).float()

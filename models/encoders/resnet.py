@@ -92,9 +92,10 @@ class ResNet(nn.Module):
         """h of each image."""
         return self.maps(images).mean((2, 3))
 
-    def layers(self) -> list[nn.Module]:
-        """The parts with parameters from the images to h, for learning rates that grow with depth."""
-        return [self.stem, *(block for stage in self.stages.children() for block in stage.children())]
+    def layers(self) -> list[list[nn.Parameter]]:
+        """The parameters from the images to h: stem, every block."""
+        parts = [self.stem, *(block for stage in self.stages.children() for block in stage.children())]
+        return [list(part.parameters()) for part in parts]
 
 
 def _stem(stem: Stem, channels: int, width: int) -> nn.Sequential:

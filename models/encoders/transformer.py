@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.encoders.drop_path import DropPath
 from models.encoders.dropout import SharedDropout
 
 Norm = Literal["post", "pre"]
@@ -84,6 +85,8 @@ class TransformerBlock(nn.Module):
         "post": norm(x + part(x)), as in the original transformer; "pre": x + part(norm(x)).
     activation
         Of the hidden units.
+    drop_path
+        Probability that a sequence skips either part in training.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class TransformerBlock(nn.Module):
         norm: Norm = "post",
         activation: Activation = "relu",
         causal: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if norm not in ("post", "pre"):
@@ -112,6 +116,7 @@ class TransformerBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(width)
         self.feed_forward_norm = nn.LayerNorm(width)
         self.dropout = SharedDropout(dropout)
+        self.drop_path = DropPath(drop_path)
 
     def forward(
         self, x: Float[Tensor, "batch tokens width"], need_weights: bool = False
@@ -119,11 +124,11 @@ class TransformerBlock(nn.Module):
         """The transformed tokens and, if asked for, the attention weights of every head."""
         if self.norm == "pre":
             attended, weights = self.attention(self.attention_norm(x), need_weights)
-            x = x + self.dropout(attended)
-            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x))), weights
+            x = x + self.drop_path(self.dropout(attended))
+            return x + self.drop_path(self.dropout(self.feed_forward(self.feed_forward_norm(x)))), weights
         attended, weights = self.attention(x, need_weights)
-        x = self.attention_norm(x + self.dropout(attended))
-        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(x + self.drop_path(self.dropout(attended)))
+        return self.feed_forward_norm(x + self.drop_path(self.dropout(self.feed_forward(x)))), weights
 
 
 class Transformer(nn.Module):
@@ -135,6 +140,8 @@ class Transformer(nn.Module):
         Number of blocks.
     width, heads, feed_forward, dropout, norm, activation, causal
         As in :class:`TransformerBlock`.
+    drop_path
+        Of the last block; the blocks before it have evenly less, down to 0 in the first.
     """
 
     def __init__(
@@ -147,12 +154,16 @@ class Transformer(nn.Module):
         norm: Norm = "post",
         activation: Activation = "relu",
         causal: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if layers < 1:
             raise ValueError(f"layers is {layers}; give at least 1")
         self.blocks = nn.ModuleList(
-            TransformerBlock(width, heads, feed_forward, dropout, norm, activation, causal) for _ in range(layers)
+            TransformerBlock(
+                width, heads, feed_forward, dropout, norm, activation, causal, drop_path * index / max(layers - 1, 1)
+            )
+            for index in range(layers)
         )
         self.last_norm = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
 
@@ -165,3 +176,11 @@ class Transformer(nn.Module):
             x, weights = block(x, need_weights)
             maps.append(weights)
         return self.last_norm(x), torch.stack(maps) if need_weights else None
+
+    def outputs(self, x: Float[Tensor, "batch tokens width"]) -> list[Float[Tensor, "batch tokens width"]]:
+        """The tokens after every block, before the last norm."""
+        outputs = []
+        for block in self.blocks:
+            x, _ = block(x)
+            outputs.append(x)
+        return outputs

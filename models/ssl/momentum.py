@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from models.encoders.drop_path import DropPath
 from models.encoders.dropout import SharedDropout
 from runs.errors import ConfigError
 
@@ -39,7 +40,7 @@ class MomentumCopy(nn.Module):
         self.rule = buffers
         self.module = copy.deepcopy(module).requires_grad_(False)
         for part in self.module.modules():
-            if isinstance(part, SharedDropout):
+            if isinstance(part, SharedDropout | DropPath):
                 part.probability = 0.0
 
     @torch.no_grad()
