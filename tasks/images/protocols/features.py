@@ -59,6 +59,9 @@ class Features:
         return Features(self.h[indices], labels, None if self.z is None else self.z[indices])
 
 
+HOST = torch.device("cpu")
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureParts:
     """Features to fit on, to choose on and to judge on.
@@ -71,6 +74,8 @@ class FeatureParts:
         Number of classes; 0 without labels.
     images
         The encoder and the images behind the features, for protocols that need them; None where features are all there is.
+    device
+        Where protocols compute; the features themselves lie on the host.
     """
 
     train: Features
@@ -78,6 +83,21 @@ class FeatureParts:
     test: Features
     classes: int
     images: ImageParts | None = None
+    device: torch.device = HOST
+
+    def images_of(self, protocol: str) -> ImageParts:
+        """Encoder and images, for a protocol that cannot do without.
+
+        Raises
+        ------
+        ConfigError
+            Only features are at hand.
+        """
+        if self.images is None:
+            raise ConfigError(
+                f"protocol {protocol} needs the encoder and the images, and there are only features of them"
+            )
+        return self.images
 
     def trained_on(self, indices: Int[Tensor, " chosen"]) -> FeatureParts:
         """The same with some of the training images only."""

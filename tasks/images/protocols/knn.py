@@ -110,5 +110,6 @@ class KNN(Protocol):
         labels, truth = bank.classes_of(self.name), queries.classes_of(self.name)
         for part, features in (("training", bank), ("test", queries)):
             require_finite(features.h, f"{self.name}: h of the {part} part")
-        neighbours = nearest(queries.h, bank.h, self.k, self.chunk)
-        return {self.name: accuracy(vote(neighbours, labels, parts.classes, self.temperature), truth)}
+        neighbours = nearest(queries.h.to(parts.device), bank.h.to(parts.device), self.k, self.chunk)
+        predicted = vote(neighbours, labels.to(parts.device), parts.classes, self.temperature)
+        return {self.name: accuracy(predicted.cpu(), truth)}
