@@ -1,0 +1,37 @@
+"""Maximum manifold capacity representations: few dimensions per image, many for all (Yerxa et al., 2023)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.ssl.losses.checks import check_views
+from models.ssl.precision import full_precision
+from models.ssl.state.gather import gather
+from models.ssl.state.reduce import mean_over_processes
+from runs.errors import ConfigError
+
+
+@full_precision
+def mmcr(views: Float[Tensor, "batch views width"], compression: float = 0.005) -> Float[Tensor, ""]:
+    """``-||C||_* + compression mean_i ||Z_i||_*``: nuclear norms of the centroids and of each image's views. Collective.
+
+    Parameters
+    ----------
+    views
+        z of all views of each image; of unit length in the paper, which is left to the recipe.
+    compression
+        lambda, weight of the second term.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than two views, or there is one image only.
+    """
+    check_views("mmcr", views)
+    if views.shape[1] < 2:
+        raise ConfigError(f"mmcr got {views.shape[1]} view of each image; it needs at least 2")
+    spread = torch.linalg.matrix_norm(gather(views.mean(1)), "nuc")
+    size = torch.linalg.matrix_norm(views, "nuc").mean()
+    return compression * mean_over_processes(size) - spread

@@ -1,0 +1,32 @@
+"""The spectral contrastive loss (HaoChen et al., 2021)."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from models.ssl.losses.checks import check_views
+from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.precision import full_precision
+from models.ssl.state.gather import gather
+
+
+@full_precision
+def spectral_contrastive(a: Float[Tensor, "batch width"], b: Float[Tensor, "batch width"]) -> Float[Tensor, ""]:
+    """``-2 mean_i <a_i, b_i> + mean_{i != j} <a_i, b_j>^2``. Collective.
+
+    Parameters
+    ----------
+    a, b
+        z of two views of the same images, unnormalised or scaled by the recipe.
+
+    Raises
+    ------
+    ConfigError
+        The shapes differ, or there is one image only.
+    """
+    check_views("spectral_contrastive", a, b)
+    a, b = gather(a), gather(b)
+    positive = (a * b).sum(1)
+    squares = squared_product_norm(a.T, b.T) - positive.square().sum()
+    return -2 * positive.mean() + squares / (len(a) * (len(a) - 1))
