@@ -75,7 +75,7 @@ class MultiBlock:
         extent = _between(self.context_area, sizes[2]) * grid[0] * grid[1]
         context = rectangle(extent, torch.ones_like(extent), place[:, 0, 0], place[:, 0, 1], grid)
         free = ~target.any(1)
-        # preferred: the context without targets; an image without any such patch takes another one outside the targets
+        # an image whose targets cover its context takes a patch outside it, or, where they cover a tiny grid, one of theirs
         order = 2.0 * ~free + 1.0 * ~context
         smallest = int((free & context).sum(1).amin().clamp(min=1))
         chosen = first_of(order + torch.rand(order.shape, device=device), smallest)

@@ -1,0 +1,58 @@
+"""Recipes that replace patches by a mask token and predict something of them from the encoder's tokens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from models.encoders.patches import grid_of
+from models.encoders.vit import VisionTransformer
+from models.ssl.global_views import stacked_global_views
+from models.ssl.masking.mask import Masking, taken, visible_and_hidden
+from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+
+
+class HiddenPatches(Recipe, ABC):
+    """A linear map of the tokens at hidden patches is compared with the targets there.
+
+    Parameters
+    ----------
+    encoder
+        f, a vision transformer.
+    outputs
+        Width of what is predicted.
+    masking
+        Which patches are hidden.
+    """
+
+    def __init__(self, encoder: VisionTransformer, outputs: int, masking: Masking) -> None:
+        super().__init__(encoder)
+        self.encoder: VisionTransformer = encoder
+        self.masking = masking
+        self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(encoder.width), std=0.02))
+        self.head = nn.Linear(encoder.width, outputs)
+        nn.init.trunc_normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    @abstractmethod
+    def targets(self, images: Float[Tensor, "rows channels height width"]) -> Shaped[Tensor, "rows patches ..."]:
+        """What is to be predicted of every patch, without gradient."""
+
+    @abstractmethod
+    def loss(
+        self, predicted: Float[Tensor, "rows hidden outputs"], target: Shaped[Tensor, "rows hidden ..."]
+    ) -> Float[Tensor, ""]:
+        """Loss of the hidden patches of all processes."""
+
+    def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
+        images = stacked_global_views(batch)
+        grid = grid_of(images.shape[2], images.shape[3], self.encoder.patch)
+        mask = self.masking(len(images), grid, images.device)
+        _, hidden = visible_and_hidden(mask)
+        tokens = self.encoder.tokens(images, mask=mask, mask_token=self.mask_token)
+        predicted = self.head(taken(tokens[:, 1:], hidden))
+        loss = self.loss(predicted, taken(self.targets(images), hidden))
+        return RecipeOutput(loss, self.encoder.pooled(tokens))

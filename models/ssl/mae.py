@@ -1,0 +1,90 @@
+"""MAE: encode a few patches, decode the pixels of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from models.encoders.patches import grid_of, patchify, unpatchify
+from models.encoders.vit import VisionTransformer
+from models.ssl.global_views import stacked_global_views
+from models.ssl.losses.pixel import normalised_patches, squared_error
+from models.ssl.masking.mask import Masking, taken, visible_and_hidden
+from models.ssl.masking.random import RandomMasking
+from models.ssl.patch_predictor import PatchPredictor
+from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+
+
+class Reconstruction(NamedTuple):
+    """Images with predicted pixels where patches were hidden, and which were."""
+
+    images: Float[Tensor, "batch channels height width"]
+    mask: Bool[Tensor, "batch patches"]
+
+
+@final
+class MAE(Recipe):
+    """Squared error of the hidden patches' pixels; the encoder never sees a mask token.
+
+    Parameters
+    ----------
+    encoder
+        f, a vision transformer; h of the features are its pooled tokens of the visible patches.
+    decoder
+        Called with ``inputs``, ``outputs`` and ``grid``; makes a :class:`PatchPredictor`.
+    masking
+        Which patches are hidden; default: 75 % at random.
+    normalise
+        Whether the target is normalised patch by patch.
+
+    References
+    ----------
+    He et al., Masked autoencoders are scalable vision learners (2022).
+    """
+
+    def __init__(
+        self,
+        encoder: VisionTransformer,
+        decoder: Callable[..., PatchPredictor],
+        masking: Masking | None = None,
+        normalise: bool = True,
+    ) -> None:
+        super().__init__(encoder)
+        self.encoder: VisionTransformer = encoder
+        pixels = encoder.channels * encoder.patch**2
+        self.decoder = decoder(inputs=encoder.width, outputs=pixels, grid=encoder.grid)
+        self.masking = masking or RandomMasking(0.75)
+        self.normalise = normalise
+
+    def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
+        images = stacked_global_views(batch)
+        patches = patchify(images, self.encoder.patch)
+        visible, hidden = visible_and_hidden(self.masking(len(images), self._grid(images), images.device))
+        tokens = self.encoder.tokens(images, keep=visible)
+        target = taken(normalised_patches(patches) if self.normalise else patches, hidden)
+        loss = squared_error(self.decoder(tokens, visible, hidden), target)
+        return RecipeOutput(loss, self.encoder.pooled(tokens))
+
+    @torch.no_grad()
+    def reconstruct(self, images: Float[Tensor, "batch channels height width"]) -> Reconstruction:
+        """Hidden patches as predicted, visible ones as they are.
+
+        Where the target is normalised the prediction gets the mean and the variance of the true patch.
+        """
+        patches = patchify(images, self.encoder.patch)
+        mask = self.masking(len(images), self._grid(images), images.device)
+        visible, hidden = visible_and_hidden(mask)
+        predicted = self.decoder(self.encoder.tokens(images, keep=visible), visible, hidden).to(patches.dtype)
+        if self.normalise:
+            variance, mean = torch.var_mean(taken(patches, hidden), dim=-1, keepdim=True)
+            predicted = predicted * (variance + 1e-6).sqrt() + mean
+        filled = patches.clone()
+        filled[mask] = predicted.flatten(0, 1)
+        return Reconstruction(unpatchify(filled, self.encoder.patch, self._grid(images)), mask)
+
+    def _grid(self, images: Tensor) -> tuple[int, int]:
+        return grid_of(images.shape[2], images.shape[3], self.encoder.patch)

@@ -1,0 +1,37 @@
+"""SimMIM: the pixels of hidden blocks by a linear map."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor
+
+from models.encoders.patches import patchify
+from models.encoders.vit import VisionTransformer
+from models.ssl.hidden_patches import HiddenPatches
+from models.ssl.losses.pixel import absolute_error
+from models.ssl.masking.mask import Masking
+
+
+@final
+class SimMIM(HiddenPatches):
+    """Absolute error of the hidden pixels.
+
+    Parameters
+    ----------
+    encoder, masking
+        As in :class:`HiddenPatches`.
+
+    References
+    ----------
+    Xie et al., SimMIM: a simple framework for masked image modeling (2022).
+    """
+
+    def __init__(self, encoder: VisionTransformer, masking: Masking) -> None:
+        super().__init__(encoder, encoder.channels * encoder.patch**2, masking)
+
+    def targets(self, images: Tensor) -> Tensor:
+        return patchify(images, self.encoder.patch)
+
+    def loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+        return absolute_error(predicted, target)
