@@ -40,8 +40,9 @@ def ibot_patch(
         T is not positive, or the mask has another number of patches than the logits.
     """
     check_positive("ibot_patch", student_temperature=student_temperature)
-    per_image = mask.flatten(1).sum(1, keepdim=True).clamp(min=1)
-    weight = (1 / per_image).expand_as(mask.flatten(1))[mask.flatten(1)].to(student_logits.dtype)
+    mask = mask.flatten(1)
+    per_image = mask.sum(1, keepdim=True, dtype=student_logits.dtype).clamp(min=1)
+    weight = (1 / per_image).expand_as(mask)[mask]
     if len(weight) != len(student_logits) or student_logits.shape != teacher_probabilities.shape:
         raise ConfigError(
             f"ibot_patch got logits {tuple(student_logits.shape)}, probabilities {tuple(teacher_probabilities.shape)} "

@@ -55,7 +55,7 @@ def supcon(
     torch.diagonal(similarity.detach(), start).fill_(-torch.inf)
     same = labels[:, None] == classes
     torch.diagonal(same, start).fill_(False)
-    positives = same.sum(1)
+    positives = same.sum(1, dtype=own.dtype)
     left_out = ~same
     if variant == "out":
         positive = similarity.masked_fill(left_out, 0.0).sum(1) / positives.clamp(min=1)
@@ -64,4 +64,4 @@ def supcon(
         positive = similarity.masked_fill(left_out, -torch.inf).masked_fill(alone, 0.0).logsumexp(1)
         positive = positive - positives.clamp(min=1).log()
     terms = torch.where(positives > 0, similarity.logsumexp(1) - positive, 0.0)
-    return sum_over_processes(terms.sum()) / sum_over_processes((positives > 0).sum().to(terms.dtype)).clamp(min=1)
+    return sum_over_processes(terms.sum()) / sum_over_processes((positives > 0).sum(dtype=own.dtype)).clamp(min=1)
