@@ -1,0 +1,48 @@
+"""Supervised classification with the same encoder, views and budget: a row that every table needs."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.ssl import passes
+from models.ssl.joint_embedding import output
+from models.ssl.precision import full_precision
+from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+from models.ssl.state.reduce import mean_over_processes
+
+
+@final
+class Supervised(Recipe):
+    """Cross entropy of a linear head on h, over all views.
+
+    Parameters
+    ----------
+    encoder
+        f.
+    classes
+        Number of classes.
+    one_pass
+        Whether views of one size go through f together.
+    """
+
+    uses_labels = True
+
+    def __init__(self, encoder: nn.Module, classes: int, one_pass: bool = True) -> None:
+        super().__init__(encoder)
+        self.head = nn.Linear(encoder.width, classes)  # type: ignore[arg-type]
+        self.one_pass = one_pass
+
+    def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
+        assert batch.labels is not None
+        features = passes.through(self.encoder, batch.views, self.one_pass)
+        logits = [self.head(h) for h in features]
+        return output(_cross_entropy(torch.cat(logits), batch.labels.repeat(len(logits))), features, logits, batch)
+
+
+@full_precision
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return mean_over_processes(functional.cross_entropy(logits, labels))
