@@ -90,6 +90,21 @@ def test_no_flipped_bit_is_a_hit(cache: ArtifactCache) -> None:
         assert cache.get("k") is None, f"bit {position} flipped was a hit"
 
 
+def test_a_mapped_payload_is_the_same_and_checked_and_writing_into_it_stays_in_the_process(tmp_path: Path) -> None:
+    items = ArtifactCache(tmp_path).collection("c", {"a": 1})
+    assert items.mapped("x") is None
+    items.put("x", b"payload")
+    mapped = items.mapped("x")
+    assert mapped is not None and bytes(mapped) == items.get("x") == b"payload"
+    mapped[0] = 0
+    assert items.get("x") == b"payload"
+    (path,) = tmp_path.rglob("*.artifact")
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:-1] + b"D"):
+        path.write_bytes(damaged)
+        assert items.mapped("x") is None
+
+
 def test_a_file_copied_to_another_key_or_collection_is_no_hit(cache: ArtifactCache) -> None:
     one, other = cache.collection("designs", {"seed": 1}), cache.collection("designs", {"seed": 2})
     one.put(0, b"a")
