@@ -32,7 +32,7 @@ class View:
     Parameters
     ----------
     count
-        How many views of this kind; each has its own random numbers.
+        How many views of this kind, which may be none; each has its own random numbers.
     size
         Height and width in pixels; None for those of the data.
     crop_scale, crop_ratio
@@ -74,7 +74,7 @@ class View:
             _check(name, getattr(self, name), 0, 1)
         for name, bound in JITTER_BOUNDS.items():
             _check(name, getattr(self, name), 0, bound)
-        for name, least in (("count", 1), ("size", 1)):
+        for name, least in (("count", 0), ("size", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"views: {name} is {value}; give at least {least}")

@@ -40,22 +40,27 @@ class ViewSet:
 
     Parameters
     ----------
-    views
-        Kinds of views; those of full size (``size`` None) come first.
+    **kinds
+        Kinds of views under names of your choice; those of full size (``size`` None) come first.
 
     Raises
     ------
     ConfigError
-        There is none, or one of full size follows a smaller one.
+        There is none of full size, or one follows a smaller one: names it.
     """
 
-    def __init__(self, views: Sequence[View]) -> None:
-        self.views = [view for view in views for _ in range(view.count)]
+    def __init__(self, **kinds: View) -> None:
+        self.views = [view for view in kinds.values() for _ in range(view.count)]
         self.global_views = sum(view.size is None for view in self.views)
         if not self.global_views:
-            raise ConfigError("views: there is none of full size; give at least one View whose size is null")
-        if any(view.size is not None for view in self.views[: self.global_views]):
-            raise ConfigError("views: one of full size follows a smaller one; put those whose size is null first")
+            raise ConfigError("views: there is none of full size; give at least one view whose size is null")
+        local = ""
+        for name, view in kinds.items():
+            if view.size is None and local:
+                raise ConfigError(
+                    f"views.{name} is of full size and follows views.{local}, which is not; put it before"
+                )
+            local = name if view.size is not None else ""
 
     def __call__(
         self,

@@ -1,0 +1,229 @@
+"""Images as a LightningDataModule: random views to train on, clean images to evaluate on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from data.images.files import FolderImages
+from data.images.order import FullBatches
+from data.images.source import ImageSet, ImageSource
+from data.images.subset import split
+from data.images.views.view_set import Views, ViewSet, normalize
+from data.loading import ResumableLoader
+from runs.errors import ConfigError, nearest
+
+SPLITS = ("train", "validation", "test")
+
+
+class Stored(NamedTuple):
+    """A training batch as the loader gives it, before any view is drawn.
+
+    Parameters
+    ----------
+    images
+        (batch, 3, height, width); where images are of several sizes each lies in the upper left of its frame.
+    labels
+        (batch,), or None.
+    indices
+        (batch,) in the training set.
+    sizes
+        (batch, 2) heights and widths; None where all images fill their frames.
+    """
+
+    images: UInt8[Tensor, "batch 3 height width"]
+    labels: Int[Tensor, " batch"] | None
+    indices: Int[Tensor, " batch"]
+    sizes: Int[Tensor, "batch 2"] | None
+
+
+class ImageData(pl.LightningDataModule):
+    """Views of the images of a source, drawn on the device that trains.
+
+    What a sample looks like depends on seed, epoch, its index and the view's number, so that one process and several, and a
+    resumed and an undisturbed training, see the same.
+
+    Parameters
+    ----------
+    name
+        Of the data in reports.
+    source
+        Where the images come from.
+    views
+        What a training step sees of them.
+    size
+        Height and width of a view of full size and of a clean image.
+    mean, std
+        Of the colours on [0, 1], by channel.
+    batch_size
+        Images per training step, over all ranks; the last, incomplete batch of an epoch is dropped.
+    seed
+        Of the order and of the views.
+    validation_fraction
+        Part of the training images of each class that is held out for choices.
+    split_seed
+        Of what is held out; not the run's, so that seeds are compared on the same images.
+    workers
+        Processes that read images; of use where files are decoded.
+
+    Attributes
+    ----------
+    classes
+        Names of the classes, known after :meth:`setup`; empty where there are no labels.
+    channels
+        3.
+
+    Raises
+    ------
+    ConfigError
+        A number is out of range: names it.
+    """
+
+    name: str  # Lightning's own attribute, here never None
+    channels = 3
+
+    def __init__(
+        self,
+        name: str,
+        source: ImageSource,
+        views: ViewSet,
+        size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        batch_size: int,
+        seed: int,
+        validation_fraction: float = 0.1,
+        split_seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for setting, value, least in (("size", size, 1), ("batch_size", batch_size, 2), ("workers", workers, 0)):
+            if value < least:
+                raise ConfigError(f"data.{setting} is {value}; it must be at least {least}")
+        for setting, values in (("mean", mean), ("std", std)):
+            if len(values) != self.channels or (setting == "std" and min(values) <= 0):
+                raise ConfigError(f"data.{setting} is {list(values)}; give three numbers, those of std positive")
+        if not 0 <= validation_fraction < 1:
+            raise ConfigError(f"data.validation_fraction is {validation_fraction}; give a number from 0, and below 1")
+        self.name, self.source, self.views, self.size = name, source, views, size
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.validation_fraction, self.split_seed = validation_fraction, split_seed
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the images, once.
+
+        Raises
+        ------
+        ConfigError, InvalidProblem
+            Images are missing or damaged.
+        """
+        if hasattr(self, "sets"):
+            return
+        whole, test = self.source.train(), self.source.test()
+        for images in (whole, test):
+            images.validate()
+        train, validation = split(whole, self.validation_fraction, self.split_seed)
+        self.sets = {"train": train, "validation": validation, "test": test}
+        self.classes = train.classes
+
+    def train_dataloader(self) -> DataLoader[Stored]:
+        """Shuffled batches of :class:`Stored`, of equal size on all ranks.
+
+        Raises
+        ------
+        ConfigError
+            The ranks cannot share a batch equally, or the images do not fill one.
+        """
+        ranks, rank = 1, 0
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+        train = self.sets["train"]
+        order = FullBatches(len(train), self.seed, self.batch_size, ranks, rank)
+        share = self.batch_size // ranks
+        return ResumableLoader(
+            _Training(train), share, self.seed, sampler=order, collate_fn=_as_it_is, num_workers=self.workers
+        )
+
+    def test_dataloader(self) -> list[int]:
+        """One step: what is evaluated, the task takes from :meth:`clean_loader`."""
+        return [0]
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Draw the views of a training batch where it now lies; leave anything else alone."""
+        if not isinstance(batch, Stored):
+            return batch
+        assert self.trainer is not None
+        return self.draw(batch, self.trainer.current_epoch)
+
+    def draw(self, batch: Stored, epoch: int) -> Views:
+        """The views of a batch in an epoch."""
+        views = self.views(
+            batch.images, batch.indices, self.seed, epoch, self.size, self.mean, self.std, sizes=batch.sizes
+        )
+        return Views(views, batch.labels, batch.indices, self.views.global_views)
+
+    def clean(self, split: str) -> ImageSet:
+        """The images of a split as they are: ``train`` (what is trained on), ``validation`` or ``test``.
+
+        Raises
+        ------
+        ConfigError
+            There is no such split, or nothing was held out for validation.
+        """
+        if split not in SPLITS:
+            raise ConfigError(f"split '{split}' is unknown{nearest(split, SPLITS)}")
+        self.setup()
+        if not len(self.sets[split]):
+            raise ConfigError("data.validation_fraction is 0, and validation images are wanted; give a part, say 0.1")
+        return self.sets[split]
+
+    def clean_loader(self, split: str, batch_size: int) -> DataLoader[tuple[Tensor, Tensor | None, Tensor]]:
+        """Normalised images, labels (or None) and indices of a split, in order, whole on every rank."""
+        images = _Clean(self.clean(split), self.mean, self.std)
+        # a generator of its own: a loader without one draws from the global random state that a resumed training restores
+        return DataLoader(
+            images, batch_size, collate_fn=_as_it_is, generator=torch.Generator(), num_workers=self.workers
+        )
+
+
+class _Training(Dataset[Stored]):
+    """Whole batches at once: one indexing instead of one per image."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, indices: list[int]) -> Stored:
+        chosen, source = torch.tensor(indices), self.images.images
+        labels = None if self.images.labels is None else self.images.labels[chosen]
+        if isinstance(source, FolderImages):
+            images, sizes = source.padded(indices)
+            return Stored(images, labels, chosen, sizes)
+        return Stored(source[chosen], labels, chosen, None)
+
+
+class _Clean(Dataset[tuple[Tensor, Tensor | None, Tensor]]):
+    def __init__(self, images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.images, self.mean, self.std = images, mean, std
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor | None, Tensor]:
+        chosen = torch.tensor(indices)
+        images = normalize(self.images.images[chosen].float().div_(255), self.mean, self.std)
+        return images, None if self.images.labels is None else self.images.labels[chosen], chosen
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
