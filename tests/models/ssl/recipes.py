@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import DictConfig
 
 from models.ssl.recipe import Moment, Recipe, ViewBatch
 from runs.names import register_resolvers
@@ -18,17 +20,24 @@ SMALL = {
     "simmim": [],
     "beit": ["model.codes=12"],
     "data2vec": ["model.blocks=2", "model.start=0.9"],
+    "ibot": ["model.head.hidden=16", "model.head.bottleneck=8", "model.head.prototypes=12", "model.start=0.9"],
+    "dinov2": ["model.head.hidden=16", "model.head.bottleneck=8", "model.head.prototypes=12", "model.start=0.9"],
+    "msn": ["model.prototypes=12", "model.projector.hidden=16", "model.projector.out=8", "model.target.start=0.9"],
     "ijepa": ["model.predictor.width=8", "model.predictor.layers=1", "model.predictor.heads=2", "model.start=0.9"],
 }
 
 
 def built(name: str, *overrides: str) -> Recipe:
     """The recipe of conf/model/ssl with tiny networks."""
+    torch.manual_seed(0)
+    return instantiate(_configuration(name, overrides), _convert_="all")
+
+
+@functools.cache
+def _configuration(name: str, overrides: tuple[str, ...]) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[f"model=ssl/{name}", *ENCODER, *SMALL[name], *overrides])
-    torch.manual_seed(0)
-    return instantiate(cfg.model, _convert_="all")
+        return compose("config", overrides=[f"model=ssl/{name}", *ENCODER, *SMALL[name], *overrides]).model
 
 
 def views(rows: int = 16, number: int = 1, seed: int = 0) -> ViewBatch:
