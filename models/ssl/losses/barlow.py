@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.ssl.losses.checks import check_views
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 
@@ -36,6 +36,6 @@ def barlow_twins(
     """
     check_views("barlow_twins", a, b)
     left, right = (functional.batch_norm(gather(z), None, None, training=True, eps=1e-5) for z in (a, b))
-    diagonal = (left * right).mean(0)
-    off_diagonal = squared_product_norm(left, right) / len(left) ** 2 - diagonal.square().sum()
-    return scale * ((diagonal - 1).square().sum() + redundancy * off_diagonal)
+    moments = product_moments(left, right)
+    on_diagonal = (moments.diagonal / len(left) - 1).square().sum()
+    return scale * (on_diagonal + redundancy * moments.off_diagonal / len(left) ** 2)

@@ -1,44 +1,63 @@
-"""The squared norm of a cross-covariance, from whichever of two products is smaller."""
+"""Moments of a cross-covariance: its squared norm and its diagonal, from whichever of two products is smaller."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 
-def squared_product_norm(a: Float[Tensor, "rows left"], b: Float[Tensor, "rows right"]) -> Float[Tensor, ""]:
-    """``||a^T b||_F^2``, which is also ``<a a^T, b b^T>``.
+class ProductMoments(NamedTuple):
+    """Of ``M = a^T b``.
 
-    Differentiable once. The gradient is one product per argument, and where both are the same tensor one for both.
+    Parameters
+    ----------
+    squares
+        ``||M||_F^2``, which is also ``<a a^T, b b^T>``.
+    diagonal
+        ``M_ii``.
     """
-    return _SquaredProductNorm.apply(a, None if a is b else b)
+
+    squares: Float[Tensor, ""]
+    diagonal: Float[Tensor, " width"]
+
+    @property
+    def off_diagonal(self) -> Float[Tensor, ""]:
+        """``sum_{i != j} M_ij^2``: no mask of the size of M is built."""
+        return self.squares - self.diagonal.square().sum()
 
 
-class _SquaredProductNorm(torch.autograd.Function):
+def product_moments(a: Float[Tensor, "rows width"], b: Float[Tensor, "rows width"]) -> ProductMoments:
+    """Moments of ``a^T b``, differentiable once; where both are the same tensor the gradient is one product."""
+    return ProductMoments(*_ProductMoments.apply(a, None if a is b else b))
+
+
+class _ProductMoments(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor | None) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor | None) -> tuple[Tensor, Tensor]:
         other = a if b is None else b
-        ctx.by_rows = 2 * len(a) < min(a.shape[1], other.shape[1])
+        ctx.by_rows = 2 * len(a) < a.shape[1]
         if not ctx.by_rows:
             product = a.T @ other
             ctx.save_for_backward(a, b, product)
-            return product.flatten().dot(product.flatten())
+            return product.flatten().dot(product.flatten()), product.diagonal().clone()
         left = a @ a.T
         right = left if b is None else other @ other.T
-        ctx.save_for_backward(a, b, left, None if b is None else right)
-        return left.flatten().dot(right.flatten())
+        ctx.save_for_backward(a, b, left, right)
+        return left.flatten().dot(right.flatten()), (a * other).sum(0)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+    def backward(ctx: Any, squares: Tensor, diagonal: Tensor) -> tuple[Tensor, Tensor | None]:
         a, b, *products = ctx.saved_tensors
-        if b is None:
-            gram = products[0]
-            return (gram @ a if ctx.by_rows else a @ gram).mul_(4 * gradient), None
+        other = a if b is None else b
         if ctx.by_rows:
             left, right = products
-            return (right @ a).mul_(2 * gradient), (left @ b).mul_(2 * gradient)
-        return (b @ products[0].T).mul_(2 * gradient), (a @ products[0]).mul_(2 * gradient)
+            of_a = torch.addcmul((right @ a).mul_(2 * squares), other, diagonal)
+            return (2 * of_a, None) if b is None else (of_a, torch.addcmul((left @ b).mul_(2 * squares), a, diagonal))
+        of_product = products[0] * (2 * squares)
+        of_product.diagonal().add_(diagonal)
+        of_a = other @ of_product.T
+        return (2 * of_a, None) if b is None else (of_a, a @ of_product)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.ssl.losses.checks import check_views
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 from runs.errors import ConfigError
@@ -44,5 +44,5 @@ def frossl(views: Sequence[Float[Tensor, "batch width"]], invariance: float = 1.
     loss = mean.new_zeros(())
     for view in z:
         distance = functional.mse_loss(view, mean) * width * len(z)
-        loss = loss + squared_product_norm(view, view).log() - 2 * math.log(width) + invariance * distance
+        loss = loss + product_moments(view, view).squares.log() - 2 * math.log(width) + invariance * distance
     return loss

@@ -36,5 +36,5 @@ def koleo(x: Float[Tensor, "batch width"]) -> Float[Tensor, ""]:
         similarity = own @ rows.T
         torch.diagonal(similarity, rank_offset(len(own))).fill_(-torch.inf)
         nearest = similarity.argmax(1)
-    distance = (own - rows[nearest] + EPSILON).norm(dim=1)
+    distance = (own - rows.index_select(0, nearest) + EPSILON).norm(dim=1)
     return mean_over_processes(-(distance + EPSILON).log().mean())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -51,12 +53,45 @@ def sigreg(
     check_views("sigreg", z.flatten(0, -2))
     if directions is None:
         directions = functional.normalize(torch.randn(z.shape[-1], slices), dim=0).to(z)
+    step = limit / (knots - 1)
     # At t = 0 both characteristic functions are 1.
-    t = torch.linspace(0, limit, knots, dtype=z.dtype, device=z.device)[1:]
+    t = step * torch.arange(1, knots, dtype=z.dtype, device=z.device)
     normal = (-t.square() / 2).exp()
-    weight = normal * (2 * limit / (knots - 1))
+    weight = 2 * step * normal
     weight[-1] /= 2
-    phase = (z @ directions)[..., None] * t
-    moments = mean_over_processes(torch.stack([phase.cos().mean(-3), phase.sin().mean(-3)]))
-    statistic = ((moments[0] - normal).square() + moments[1].square()) @ weight
+    real, imaginary = mean_over_processes(_Characteristic.apply(z @ directions, step, knots - 1))
+    statistic = weight @ ((real - normal[:, None]).square() + imaginary.square())
     return z.shape[-2] * processes() * statistic.mean()
+
+
+class _Characteristic(torch.autograd.Function):
+    """(2, knots, others) means of cos and sin of ``t x`` over the rows of x (*views, rows, slices) at t = step, 2 step, ...
+
+    The sums of angles give each frequency from the one before, forward and again backward, so nothing of the size of
+    x times knots is stored.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, step: float, knots: int) -> Tensor:
+        first = torch.polar(torch.ones_like(x), step * x)
+        ctx.save_for_backward(first)
+        ctx.step, ctx.knots = step, knots
+        power, moments = first, []
+        for k in range(knots):
+            power = power * first if k else first
+            moments.append(power.mean(-2).flatten())
+        means = torch.stack(moments)
+        return torch.stack([means.real, means.imag])
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (first,) = ctx.saved_tensors
+        *views, rows, slices = first.shape
+        # The derivative of Re(conj(g) e^{itx}) is t Im(g conj(e^{itx})).
+        of_means = torch.complex(*gradient).view(ctx.knots, *views, 1, slices) * (ctx.step / rows)
+        power, total = first, torch.zeros_like(first.real)
+        for k in range(ctx.knots):
+            power = power * first if k else first
+            total += (k + 1) * (of_means[k] * power.conj()).imag
+        return total, None, None

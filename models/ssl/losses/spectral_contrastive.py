@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.ssl.losses.checks import check_views
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 
@@ -27,6 +27,5 @@ def spectral_contrastive(a: Float[Tensor, "batch width"], b: Float[Tensor, "batc
     """
     check_views("spectral_contrastive", a, b)
     a, b = gather(a), gather(b)
-    positive = (a * b).sum(1)
-    squares = squared_product_norm(a.T, b.T) - positive.square().sum()
-    return -2 * positive.mean() + squares / (len(a) * (len(a) - 1))
+    moments = product_moments(a.T, b.T)
+    return -2 * moments.diagonal.mean() + moments.off_diagonal / (len(a) * (len(a) - 1))

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.ssl.losses.checks import check_views
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.losses.vicreg import hinge
 from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
@@ -44,7 +44,6 @@ def vibcreg(
     for z in (gather(a), gather(b)):
         centred = z - z.mean(0)
         correlated = functional.normalize(centred, dim=0)
-        diagonal = correlated.square().sum(0).square().sum()
-        off_diagonal = (squared_product_norm(correlated, correlated) - diagonal) / z.shape[1] ** 2
+        off_diagonal = product_moments(correlated, correlated).off_diagonal / z.shape[1] ** 2
         loss = loss + variance * hinge(centred.square().sum(0) / (len(z) - 1)) + covariance * off_diagonal
     return loss

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.ssl.losses.checks import check_views
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 from models.ssl.state.reduce import mean_over_processes
@@ -84,9 +84,8 @@ def _moments(z: Tensor) -> tuple[Tensor, Tensor]:
     """The variance and the covariance term of a view."""
     rows, width = z.shape
     centred = z - z.mean(0)
-    variance = centred.square().sum(0) / (rows - 1)
-    squares = squared_product_norm(centred, centred) / (rows - 1) ** 2
-    return hinge(variance), (squares - variance.square().sum()) / width
+    moments = product_moments(centred, centred)
+    return hinge(moments.diagonal / (rows - 1)), moments.off_diagonal / (rows - 1) ** 2 / width
 
 
 def hinge(variance: Float[Tensor, " width"]) -> Float[Tensor, ""]:

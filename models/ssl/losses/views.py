@@ -34,9 +34,15 @@ def cross_entropy_of_views(
             f"{loss} got {len(logits)} views and {len(probabilities)} targets; it compares at least 2 views"
         )
     check_views(loss, *logits, *probabilities, rows=1)
-    whole = torch.stack(tuple(probabilities)).sum(0)
+    everyone = _total(probabilities)
     total = logits[0].new_zeros(())
     for j, s in enumerate(logits):
-        others = whole - probabilities[j] if j < len(probabilities) else whole
-        total = total - (others * (s / temperature).log_softmax(1)).sum()
-    return mean_over_processes(total / (pairs * len(whole)))
+        others = [p for i, p in enumerate(probabilities) if i != j]
+        if others:
+            target = everyone if len(others) == len(probabilities) else _total(others)
+            total = total - target.flatten().dot((s / temperature).log_softmax(1).flatten())
+    return mean_over_processes(total / (pairs * len(logits[0])))
+
+
+def _total(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.stack(tuple(tensors)).sum(0)

@@ -50,14 +50,15 @@ def sinkhorn(
         logits = torch.cat([logits, _own_part(shared)])
     scaled = logits / epsilon
     top = scaled.amax(1, keepdim=True)
-    kernel = (scaled - top).exp_()
+    kernel = scaled.sub_(top).exp_()
     u, v = (top.squeeze(1) - _largest(top)).exp_(), kernel.new_ones(prototypes)
     share = sum_over_processes(u.new_full((), len(u))) / prototypes
     for _ in range(iterations):
         v = share / sum_over_processes(u @ kernel).clamp(min=torch.finfo(kernel.dtype).tiny)
         u = 1 / (kernel @ v)
-    assigned = kernel[:rows] * v
-    return assigned / assigned.sum(1, keepdim=True)
+    own = kernel[:rows]
+    normalisers = own @ v
+    return own.mul_(v).div_(normalisers[:, None])
 
 
 def _own_part(shared: Tensor) -> Tensor:

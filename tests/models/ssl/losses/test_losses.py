@@ -18,7 +18,7 @@ from models.ssl.losses.barlow import barlow_twins
 from models.ssl.losses.cosine import negative_cosine, regression
 from models.ssl.losses.dcl import dcl
 from models.ssl.losses.dino import dino
-from models.ssl.losses.frobenius import squared_product_norm
+from models.ssl.losses.frobenius import product_moments
 from models.ssl.losses.frossl import frossl
 from models.ssl.losses.ibot import ibot_patch
 from models.ssl.losses.infonce import cross_view, infonce
@@ -271,11 +271,17 @@ def test_an_image_without_masked_patches_counts_as_zero() -> None:
 
 
 @pytest.mark.parametrize("shape", [(9, 3), (3, 9), (4, 7)])
-def test_the_norm_of_a_product_is_right_from_either_side(shape: tuple[int, int]) -> None:
+def test_moments_of_a_product_are_right_from_either_side(shape: tuple[int, int]) -> None:
     a, b = rows(*shape).requires_grad_(), rows(*shape, seed=1).requires_grad_()
-    same(squared_product_norm(a, b).detach(), (a.T @ b).square().sum().detach())
-    assert torch.autograd.gradcheck(squared_product_norm, [a, b])
-    assert torch.autograd.gradcheck(lambda x: squared_product_norm(x, x), [a])
+    product = (a.T @ b).detach()
+
+    moments = product_moments(a, b)
+
+    same(moments.squares.detach(), product.square().sum())
+    same(moments.off_diagonal.detach(), (product - product.diag().diag()).square().sum())
+    torch.testing.assert_close(moments.diagonal.detach(), product.diag())
+    assert torch.autograd.gradcheck(product_moments, [a, b])
+    assert torch.autograd.gradcheck(lambda x: product_moments(x, x), [a])
 
 
 PAIRS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -297,7 +303,7 @@ PAIRS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sigreg": lambda a, b: sigreg(torch.stack([a, b]), directions=Q[:3].to(a.dtype)),
     "frossl": lambda a, b: frossl([a, b]),
     "msn": lambda a, b: msn(a, b, Q.to(a.dtype)),
-    "swav": lambda a, b: swav([a.detach().abs()], [a, b]),
+    "swav": lambda a, b: swav([a.detach().abs(), b.detach().abs()], [a, b]),
     "supcon": lambda a, b: supcon(torch.cat([a, b]), torch.arange(len(a)).repeat(2)),
 }
 OF_DIRECTION = (
