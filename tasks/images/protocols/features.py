@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -116,15 +117,12 @@ def extract(
     projector: nn.Module | None = None,
     half: bool = False,
 ) -> Features:
-    """Features of all images of ``loader``, batch by batch, on the host.
-
-    The encoder runs in evaluation mode, without gradients and in its own precision whatever autocast surrounds the call;
-    the modes of its modules are left as they were.
+    """Features of all images of ``loader``, on the host.
 
     Parameters
     ----------
     encoder, projector
-        f and g; they stay where they are, so they must be on ``device``.
+        f and g, on ``device``; see :func:`batch_features`.
     half
         Round features to float16, as kept in the cache.
 
@@ -133,38 +131,69 @@ def extract(
     ConfigError
         The loader is empty, or a feature is not finite.
     """
-    modules = [module for part in (encoder, projector) if part is not None for module in part.modules()]
+    return joined(batch_features(encoder, loader, device, projector, half))
+
+
+def batch_features(
+    encoder: nn.Module,
+    loader: Iterable[Batch],
+    device: torch.device | str = "cpu",
+    projector: nn.Module | None = None,
+    half: bool = False,
+) -> list[Features]:
+    """Features, batch by batch.
+
+    Networks run in evaluation mode, without gradients and in their own precision whatever autocast surrounds the call; the
+    modes of their modules are afterwards as they were.
+    """
+    batches = []
+    with evaluating(encoder, projector), torch.autocast(torch.device(device).type, enabled=False), torch.no_grad():
+        for images, labels, _ in loader:
+            h = encoder(images.to(device, non_blocking=True))
+            z = None if projector is None else _on_host(projector(h), half)
+            batches.append(Features(_on_host(h, half), labels, z))
+    return batches
+
+
+@contextlib.contextmanager
+def evaluating(*networks: nn.Module | None) -> Iterator[None]:
+    """Networks in evaluation mode; afterwards every module is in the mode it was in."""
+    modules = [module for network in networks if network is not None for module in network.modules()]
     training = [module for module in modules if module.training]
-    rows: list[Features] = []
     try:
-        for module in modules:
+        for module in training:
             module.training = False
-        with torch.no_grad(), torch.autocast(torch.device(device).type, enabled=False):
-            for images, labels, _ in loader:
-                h = encoder(images.to(device, non_blocking=True))
-                z = None if projector is None else projector(h)
-                rows.append(Features(_kept(h, half), labels, None if z is None else _kept(z, half)))
+        yield
     finally:
         for module in training:
             module.training = True
-    return _joined(rows)
 
 
-def _kept(features: Tensor, half: bool) -> Tensor:
+def joined(batches: Sequence[Features]) -> Features:
+    """The features of several batches, one after the other.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or a feature is not finite.
+    """
+    if not batches:
+        raise ConfigError("there is no image to extract features of; give data with at least one image in every part")
+    whole = Features(
+        torch.cat([batch.h for batch in batches]),
+        _together([batch.labels for batch in batches]),
+        _together([batch.z for batch in batches]),
+    )
+    for name, features in (("h", whole.h), ("z", whole.z)):
+        if features is not None:
+            require_finite(features, f"features {name}")
+    return whole
+
+
+def _on_host(features: Tensor, half: bool) -> Tensor:
     return (features.half() if half else features).to("cpu", torch.float32)
 
 
-def _joined(rows: list[Features]) -> Features:
-    if not rows:
-        raise ConfigError("there is no image to extract features of; give data with at least one image in every part")
-    whole = Features(torch.cat([row.h for row in rows]), _together([row.labels for row in rows]), None)
-    z = _together([row.z for row in rows])
-    for name, features in (("h", whole.h), ("z", z)):
-        if features is not None:
-            require_finite(features, f"features {name}")
-    return replace(whole, z=z)
-
-
-def _together(parts: list[Tensor | None]) -> Tensor | None:
+def _together(parts: Sequence[Tensor | None]) -> Tensor | None:
     present = [part for part in parts if part is not None]
     return torch.cat(present) if present else None

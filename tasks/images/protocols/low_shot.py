@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from data.images.subset import per_class
 from runs.errors import ConfigError
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.protocol import Protocol
 
 
 def stratified(
-    labels: Int[Tensor, " images"], seed: int, fraction: float | None = None, per_class: int | None = None
+    labels: Int[Tensor, " images"], seed: int, fraction: float | None = None, number: int | None = None
 ) -> Int[Tensor, " chosen"]:
     """Positions of randomly chosen images of every class, in ascending order.
 
@@ -26,26 +27,21 @@ def stratified(
     seed
         Another one is another choice.
     fraction
-        Share of every class, at least one image.
-    per_class
+        Share of every class, at least one image of each that has any.
+    number
         Images of every class instead.
 
     Raises
     ------
     ConfigError
-        A class has fewer than ``per_class`` images.
+        A class has fewer than ``number`` images.
     """
-    generator = torch.Generator().manual_seed(seed)
-    chosen = []
-    for label in labels.unique():
-        members = (labels == label).nonzero().flatten()
-        count = per_class if per_class is not None else max(1, round((fraction or 0.0) * len(members)))
-        if count > len(members):
-            raise ConfigError(
-                f"low_shot.per_class is {count}, but class {int(label)} has {len(members)} training images; lower it"
-            )
-        chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
-    return torch.cat(chosen).sort().values
+    sizes = torch.bincount(labels).tolist()
+    if number is None:
+        number_of = [min(size, max(1, round((fraction or 0.0) * size))) for size in sizes]
+    else:
+        number_of = [number if size else 0 for size in sizes]
+    return per_class(labels, number_of, seed)
 
 
 @dataclass(frozen=True)

@@ -40,14 +40,14 @@ def test_a_fraction_of_every_class_and_at_least_one_image() -> None:
 
 
 def test_a_number_of_every_class_without_repetition() -> None:
-    rows = stratified(LABELS, 3, per_class=4)
+    rows = stratified(LABELS, 3, number=4)
     assert torch.bincount(LABELS[rows]).tolist() == [4, 4, 4]
     assert len(rows.unique()) == 12
 
 
 def test_the_seed_decides_the_choice() -> None:
-    assert torch.equal(stratified(LABELS, 1, per_class=5), stratified(LABELS, 1, per_class=5))
-    assert not torch.equal(stratified(LABELS, 1, per_class=5), stratified(LABELS, 2, per_class=5))
+    assert torch.equal(stratified(LABELS, 1, number=5), stratified(LABELS, 1, number=5))
+    assert not torch.equal(stratified(LABELS, 1, number=5), stratified(LABELS, 2, number=5))
 
 
 def test_mean_and_deviation_over_splits_of_the_training_part_alone() -> None:
@@ -70,7 +70,7 @@ def test_bad_settings_and_missing_labels_are_refused() -> None:
         LowShot(Recorder(), fraction=0.1, per_class=1)
     with pytest.raises(ConfigError, match=r"fraction is 1\.5"):
         LowShot(Recorder(), fraction=1.5)
-    with pytest.raises(ConfigError, match="class 2 has 10 training images"):
+    with pytest.raises(ConfigError, match="11 images of class 2 are wanted; it has 10"):
         LowShot(Recorder(), per_class=11).evaluate(whole())
     bare = Features(torch.zeros(4, 2))
     with pytest.raises(ConfigError, match="protocol low_shot needs labels"):

@@ -1,0 +1,52 @@
+"""Figures as PNG."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#888888")
+"""Told apart with any kind of colour vision (Okabe and Ito)."""
+
+
+def rendered(figure: Figure) -> bytes:
+    """PNG of a figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def mosaic(rows: int, columns: int, side: float = 0.95) -> tuple[Figure, np.ndarray]:
+    """A figure of square panels without ticks, and its axes (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(side * columns + 0.2, side * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return figure, grid
+
+
+def show(axes: Axes, image: Float[Tensor, "channels height width"], title: str = "", frame: str | None = None) -> None:
+    """Draw an image with colours on [0, 1], clamped to it; one channel is grey."""
+    pixels = image.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    grey = pixels.shape[2] == 1
+    axes.imshow(
+        pixels[:, :, 0] if grey else pixels, cmap="gray" if grey else None, vmin=0, vmax=1, interpolation="nearest"
+    )
+    if title:
+        axes.set_title(title, fontsize=7, pad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(frame is not None)
+        if frame is not None:
+            spine.set_color(frame)
+            spine.set_linewidth(2)

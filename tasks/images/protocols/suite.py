@@ -1,0 +1,124 @@
+"""The set of protocols that a checkpoint is judged by."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from data.images.module import ImageData
+from runs.errors import ConfigError
+from runs.files import atomic_write
+from tasks.images.pictures.picture import Picture
+from tasks.images.protocols.extraction import Extraction
+from tasks.images.protocols.features import FeatureParts, evaluating
+from tasks.images.protocols.images import ImageParts
+from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.ranks import Ranks
+
+_log = logging.getLogger(__name__)
+
+
+class Suite:
+    """Protocols and pictures, all on the same features.
+
+    Without labels the label-free protocols run alone, and what was left out is named in the log.
+
+    Parameters
+    ----------
+    protocols, pictures
+        By name; None leaves one out.
+    extraction
+        How features are made and kept.
+
+    Raises
+    ------
+    ConfigError
+        Two protocols would report the same metric.
+    """
+
+    def __init__(
+        self,
+        protocols: Mapping[str, Protocol | None] | None,
+        pictures: Mapping[str, Picture | None] | None,
+        extraction: Extraction,
+    ) -> None:
+        self.protocols = {name: each for name, each in (protocols or {}).items() if each is not None}
+        self.pictures = {name: each for name, each in (pictures or {}).items() if each is not None}
+        self.extraction = extraction
+
+    def evaluate(self, model: nn.Module, data: ImageData, device: torch.device, folder: Path) -> dict[str, float]:
+        """All metrics by name, on every process; figures go to ``folder``.
+
+        All processes extract features together, then the first one evaluates. Test and inference modes of a trainer around
+        the call, and its autocast, are lifted: protocols train probes, in float32.
+
+        Parameters
+        ----------
+        model
+            A recipe, whose ``encoder`` and, if it has one, ``projector`` are judged; or an encoder itself. On ``device``.
+        data
+            Images of three parts.
+
+        Raises
+        ------
+        ConfigError
+            A setting does not fit the data, a feature is not finite, or no protocol is left without labels.
+        """
+        if not self.protocols and not self.pictures:
+            return {}
+        ranks = Ranks()
+        with torch.inference_mode(False), torch.autocast(device.type, enabled=False), evaluating(model):
+            parts = self.extraction.parts(image_parts(model, data, device, self.extraction.batch_size), data, ranks)
+            return ranks.from_first(lambda: self._judged(parts, folder))
+
+    def _judged(self, parts: FeatureParts | None, folder: Path) -> dict[str, float]:
+        assert parts is not None
+        metrics: dict[str, float] = {}
+        for name, protocol in self._possible(parts).items():
+            found = protocol.evaluate(parts)
+            if twice := sorted(found.keys() & metrics.keys()):
+                raise ConfigError(f"protocols.{name} reports '{twice[0]}', and so does another; give it another name")
+            metrics |= found
+        for name, picture in self.pictures.items():
+            drawn = picture.draw(parts, metrics)
+            if drawn is not None:
+                atomic_write(folder / f"{name}.png", drawn)
+        return metrics
+
+    def _possible(self, parts: FeatureParts) -> dict[str, Protocol]:
+        if parts.train.labels is not None:
+            return self.protocols
+        possible = {name: protocol for name, protocol in self.protocols.items() if not protocol.supervised}
+        left_out = ", ".join(name for name in self.protocols if name not in possible)
+        if self.protocols and not possible:
+            raise ConfigError(
+                f"protocols {left_out} need labels and the images have none; sort the images into a folder per class, or "
+                "choose task/protocols=label_free"
+            )
+        if left_out:
+            _log.warning("the images have no labels, so these protocols are left out: %s", left_out)
+        return possible
+
+
+def image_parts(model: nn.Module, data: ImageData, device: torch.device, batch_size: int) -> ImageParts:
+    """What is judged of a recipe, or of a mere encoder, with the images."""
+    encoder, projector = getattr(model, "encoder", None), getattr(model, "projector", None)
+    recipe = model if isinstance(encoder, nn.Module) else None
+    return ImageParts(
+        encoder if isinstance(encoder, nn.Module) else model,
+        data.clean("train"),
+        data.clean("validation"),
+        data.clean("test"),
+        data.size,
+        data.mean,
+        data.std,
+        device,
+        projector if recipe is not None and isinstance(projector, nn.Module) else None,
+        recipe,
+        data.views,
+        batch_size,
+    )

@@ -1,0 +1,118 @@
+"""The set of protocols on one checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+
+from runs.errors import ConfigError
+from tasks.images.pictures.spectra import Spectra
+from tasks.images.protocols.corruption import Corruption
+from tasks.images.protocols.extraction import Extraction
+from tasks.images.protocols.features import FeatureParts
+from tasks.images.protocols.knn import KNN
+from tasks.images.protocols.linear_lbfgs import LinearLBFGS
+from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.sgd_probe import SGDProbe
+from tasks.images.protocols.suite import Suite
+from tasks.images.representation.collapse import Collapse
+from tasks.images.representation.rank_me import RankMe
+from tests.models.ssl.processes import two_ranks
+from tests.tasks.images.tiny_images import HOST, TinyNet, TinyRecipe, tiny_data, tiny_parts
+
+
+def suite(*protocols: Protocol, cache: Path | None = None) -> Suite:
+    named: dict[str, Protocol | None] = {type(each).__name__: each for each in protocols}
+    return Suite(named | {"left_out": None}, {"spectra": Spectra(), "none": None}, Extraction(cache, batch_size=8))
+
+
+def test_metrics_of_all_protocols_and_figures(tmp_path: Path) -> None:
+    metrics = suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)
+    assert {"knn", "linear", "linear_l2", "spread_h", "spread_z", "cosine_h"} <= set(metrics)
+    assert [path.name for path in tmp_path.iterdir()] == ["spectra.png"]
+
+
+@pytest.mark.filterwarnings("ignore:rank_me")
+def test_a_trainers_inference_mode_and_autocast_change_nothing(tmp_path: Path) -> None:
+    protocols = (KNN(k=3), SGDProbe(epochs=2, batch_size=9), RankMe())
+    expected = suite(*protocols).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert suite(*protocols).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path) == expected
+
+
+def test_the_second_evaluation_of_a_checkpoint_runs_no_encoder(tmp_path: Path) -> None:
+    first, again = TinyRecipe(), TinyRecipe()
+    made = [
+        suite(KNN(k=3), cache=tmp_path).evaluate(each, tiny_data(), HOST, tmp_path / "run") for each in (first, again)
+    ]
+    assert made[0] == made[1]
+    assert first.encoder.calls > 0 and again.encoder.calls == 0
+
+
+def test_without_labels_the_label_free_protocols_run_and_the_others_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare = tiny_data(labelled=False)
+    with caplog.at_level(logging.WARNING):
+        metrics = suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(TinyNet(), bare, HOST, tmp_path)
+    assert set(metrics) == {"spread_h", "cosine_h", "dead_h"}
+    assert "left out: KNN, LinearLBFGS" in caplog.text
+    with pytest.raises(ConfigError, match="protocols KNN, LinearLBFGS need labels"):
+        suite(KNN(k=3), LinearLBFGS()).evaluate(TinyNet(), bare, HOST, tmp_path)
+
+
+def test_two_protocols_cannot_report_the_same_metric(tmp_path: Path) -> None:
+    protocols: dict[str, Protocol | None] = {"one": KNN(k=3), "other": KNN(k=5)}
+    with pytest.raises(ConfigError, match=r"protocols\.other reports 'knn', and so does another"):
+        Suite(protocols, None, Extraction(None)).evaluate(TinyNet(), tiny_data(), HOST, tmp_path)
+
+
+def test_an_empty_suite_makes_nothing(tmp_path: Path) -> None:
+    net = TinyNet()
+    assert Suite(None, None, Extraction(tmp_path)).evaluate(net, tiny_data(), HOST, tmp_path) == {}
+    assert net.calls == 0 and not list(tmp_path.iterdir())
+
+
+@dataclass(frozen=True)
+class Brightness(Protocol):
+    """Mean of the first feature of the test part."""
+
+    supervised: ClassVar[bool] = False
+
+    def evaluate(self, parts: FeatureParts) -> dict[str, float]:
+        return {"brightness": float(parts.test.h[:, 0].mean()), "training": float(parts.train.h.sum())}
+
+
+def test_corruption_replaces_the_test_images_alone() -> None:
+    parts = tiny_parts(TinyNet())
+    clean = Brightness().evaluate(parts)
+    measured = Corruption(Brightness(), kinds=["contrast", "noise"], severities=[1, 5]).evaluate(parts)
+    names = [f"brightness_{kind}_{severity}" for kind in ("contrast", "noise") for severity in (1, 5)]
+    assert len({clean["brightness"], *(measured[name] for name in names)}) == 5
+    assert measured["brightness_corrupted"] == pytest.approx(sum(measured[name] for name in names) / 4)
+    assert {measured[f"training_{kind}_5"] for kind in ("contrast", "noise")} == {clean["training"]}
+
+
+def test_unknown_corruptions_and_severities_are_refused() -> None:
+    with pytest.raises(ConfigError, match="has 'fog'"):
+        Corruption(kinds=["fog"])
+    with pytest.raises(ConfigError, match=r"severities \[0\]"):
+        Corruption(severities=[0])
+
+
+def _on_rank(rank: int, folder: str) -> dict[str, float]:
+    return suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(
+        TinyRecipe(), tiny_data(), HOST, Path(folder) / str(rank)
+    )
+
+
+def test_two_processes_report_what_one_does_and_the_first_draws(tmp_path: Path) -> None:
+    first, second = two_ranks(_on_rank, str(tmp_path))
+    alone = suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path / "alone")
+    assert first == second == pytest.approx(alone)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "alone"]
