@@ -1,0 +1,200 @@
+"""Self-supervised training: views -> recipe -> loss, the one loop of all recipes (page, sections 1 and 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from data.images.views.view_set import Views
+from models.ssl.recipe import Moment, Recipe, ViewBatch
+from models.ssl.state.batch_norm import share_batch_norm
+from runs import instances
+from runs.errors import ConfigError
+from runs.files import atomic_write
+from runs.instances import InstanceResult
+from solvers.gradient.warmup_cosine import WarmupCosine
+from tasks.images.history import History
+from tasks.images.online_probe import OnlineProbe
+from tasks.images.parameter_groups import LRRule, decayed_and_not, lr_factor
+from tasks.images.protocols.suite import Suite
+from tasks.images.training_figure import training_figure
+
+
+class SelfSupervised(lightning.LightningModule):
+    """Trains a recipe and judges its encoder by protocols.
+
+    Beside the training an online probe of the detached h and, at the end of every epoch, signals of collapse are logged;
+    their curve belongs to the state of the module, so a resumed run has all of it.
+
+    Parameters
+    ----------
+    model
+        The recipe.
+    optimizer
+        Called with the parameter groups; its ``lr`` is the rate for a batch of 256.
+    protocols
+        What the encoder is judged by after training.
+    warmup
+        Epochs, or a share of them below 1, in which the learning rate grows; then it falls as a cosine, step by step.
+    lr_rule
+        How the rate follows the batch of all processes: "linear", "sqrt" or "none".
+    sync_batch_norm
+        Whether batch norms take the statistics of all processes.
+    probe_lr
+        Rate of the online probe; None for no probe.
+    seed
+        Of the training's own draws.
+    solver
+        None.
+
+    Raises
+    ------
+    ConfigError
+        A setting is out of its range, or does not fit the trainer or the data.
+    """
+
+    def __init__(
+        self,
+        model: Recipe,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        protocols: Suite,
+        warmup: float = 10,
+        lr_rule: LRRule = "linear",
+        sync_batch_norm: bool = True,
+        probe_lr: float | None = 1.0,
+        seed: int = 0,
+        solver: None = None,
+    ) -> None:
+        super().__init__()
+        if warmup < 0:
+            raise ConfigError(f"task.warmup is {warmup}; give epochs, or a share of them below 1")
+        lr_factor(1, lr_rule)
+        self.model = model
+        self.optimizer = optimizer
+        self.protocols = protocols
+        self.warmup, self.lr_rule, self.sync_batch_norm = warmup, lr_rule, sync_batch_norm
+        self.probe_lr, self.seed = probe_lr, seed
+        self.probe: OnlineProbe | None = None
+        self.loss, self.accuracy = MeanMetric(), MeanMetric()
+        for metric in (self.loss, self.accuracy):
+            metric.persistent(True)  # an epoch that is resumed in its middle ends with the mean of all its batches
+        self.history = History()
+        self.steps, self._batches = 1, 1
+
+    def setup(self, stage: str) -> None:
+        """Compare data and recipe, and share the batch norms among the processes."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.model.uses_labels and not data.classes:
+            raise ConfigError(
+                f"recipe {type(self.model).__name__} needs labels and data '{data.name}' has none; choose a "
+                "self-supervised recipe, or sort the images into a folder per class"
+            )
+        if self.probe is None and self.probe_lr is not None and data.classes:
+            self.probe = OnlineProbe(self.model.encoder.width, len(data.classes), self.probe_lr)  # type: ignore[arg-type]
+        if self.trainer.world_size > 1 and self.sync_batch_norm:
+            share_batch_norm(self.model)
+
+    def on_fit_start(self) -> None:
+        """Refuse what would change the loss silently."""
+        if self.trainer.accumulate_grad_batches != 1:
+            raise ConfigError(
+                "trainer.accumulate_grad_batches must be 1: losses compare the images of a batch, so half batches are "
+                "another loss; use more processes"
+            )
+
+    def on_train_start(self) -> None:
+        """Every rank begins with the same random state, as a single process does."""
+        if self.global_step == 0:
+            torch.manual_seed(self.seed)
+
+    @property
+    def moment(self) -> Moment:
+        """Where training stands."""
+        return Moment(self.global_step, self.steps, self.current_epoch, math.ceil(self.steps / self._batches))
+
+    def training_step(self, batch: Views, index: int) -> Float[Tensor, ""]:
+        """Loss of the views of one batch."""
+        labels = batch.labels if self.model.uses_labels else None
+        output = self.model(ViewBatch(batch.views, batch.global_views, labels), self.moment)
+        self.loss(output.loss.detach())
+        self.log("loss", output.loss.detach())
+        self.log_dict(output.terms)
+        features = output.features.detach()
+        if self.probe is not None and batch.labels is not None:
+            self.accuracy(self.probe.step(features, batch.labels.repeat(len(features) // len(batch.labels))))
+        self._watch(index, features, output.projections)
+        return output.loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Prototypes held still, gradients cancelled."""
+        self.model.before_step(self.moment)
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """The step, then moving averages, queues and centres."""
+        moment = self.moment
+        super().optimizer_step(*arguments, **options)
+        self.model.after_step(moment)
+
+    def on_train_epoch_end(self) -> None:
+        """A point of the curve."""
+        point = {"training_loss": float(self.loss.compute())}
+        if self.probe is not None:
+            point["online_accuracy"] = float(self.accuracy.compute())
+        self.loss.reset()
+        self.accuracy.reset()
+        self.log_dict(self.history.close(self.current_epoch + 1, point))
+
+    def test_step(self, batch: Any, index: int) -> None:
+        """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
+        data, folder = self.trainer.datamodule, Path(self.trainer.default_root_dir)  # type: ignore[attr-defined]
+        figures = folder / "figures"
+        metrics = {**self.protocols.evaluate(self.model, data, self.device, figures), **self.history.last()}
+        self.log_dict(metrics, batch_size=1)
+        if self.trainer.is_global_zero:
+            columns = self.history.columns()
+            instances.save(folder, InstanceResult(0, f"{data.name}/test", metrics, log=columns))
+            if len(columns["epoch"]) > 1:
+                atomic_write(figures / "training.png", training_figure(columns))
+
+    def configure_optimizers(self) -> Any:
+        """Weight decay on matrices only, lr x B / 256, warm-up and a cosine to 0."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self._count(len(data.train_dataloader()))
+        optimizer = self.optimizer(decayed_and_not(self.model))
+        for group in optimizer.param_groups:
+            group["lr"] *= lr_factor(data.batch_size, self.lr_rule)
+        warmup = round(self.warmup * (self.steps if self.warmup < 1 else self._batches))
+        schedule = WarmupCosine(optimizer, self.steps, min(warmup, self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _count(self, batches: int) -> None:
+        """Steps of an epoch and of the training; Lightning's own estimate would make a resumed epoch begin anew."""
+        limit = self.trainer.limit_train_batches
+        self._batches = max(min(batches, limit) if isinstance(limit, int) else int(batches * limit), 1)
+        epochs, steps = self.trainer.max_epochs, self.trainer.max_steps
+        of_epochs = self._batches * epochs if epochs is not None and epochs >= 0 else math.inf
+        self.steps = int(max(min(of_epochs, steps if steps >= 0 else math.inf), 1))
+
+    def _watch(self, index: int, features: Tensor, projections: Tensor | None) -> None:
+        """Signals of the first batch of all, where nothing is learned yet, and of the last of every epoch."""
+        if self.global_step == 0:
+            self.history.watch(features, projections)
+            self.history.close(0, {})
+        if index + 1 == self.trainer.num_training_batches:
+            self.history.watch(features, projections)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The curve, so that it travels with the weights."""
+        return self.history.state()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.history.restore(state)
