@@ -13,7 +13,7 @@ from models.ssl.simsiam import SimSiam
 from runs.errors import ConfigError
 from tasks.images.collapse_alarm import FILE, CollapseAlarm, likely_ingredients, symptoms
 from tests.models.ssl.joint_recipes import PREDICTOR, PROJECTOR, RECIPES, TinyEncoder, build
-from tests.tasks.images.tiny_images import train
+from tests.tasks.images.noise_images import train
 
 
 def built(name: str, **changes: object) -> Recipe:

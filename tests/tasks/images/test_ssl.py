@@ -13,7 +13,7 @@ from runs.callbacks import KeepLast
 from runs.errors import ConfigError
 from solvers.gradient.warmup_cosine import warmup_cosine
 from tests.models.ssl.joint_recipes import build
-from tests.tasks.images.tiny_images import TinyImages, train
+from tests.tasks.images.noise_images import NoiseImages, train
 
 
 class Watch(lightning.Callback):
@@ -90,7 +90,7 @@ def test_labels_reach_the_probe_and_nothing_else(tmp_path: Path) -> None:
     labels = torch.arange(48) % 4
     clip = {"gradient_clip_val": 0.01}
     one = train(build("byol"), tmp_path, trainer=clip)
-    other = train(build("byol"), tmp_path, TinyImages(labels=labels.flip(0)), trainer=clip)
+    other = train(build("byol"), tmp_path, NoiseImages(labels=labels.flip(0)), trainer=clip)
     without = train(build("byol"), tmp_path, probe_lr=None, trainer=clip)
     for key, value in one.model.state_dict().items():
         assert torch.equal(value, other.model.state_dict()[key]), key
@@ -113,9 +113,9 @@ def test_a_training_of_no_epochs_leaves_the_encoder_as_it_is(tmp_path: Path) -> 
 
 
 def test_a_recipe_with_labels_refuses_data_without(tmp_path: Path) -> None:
-    data = TinyImages()
+    data = NoiseImages()
     data.classes = ()  # type: ignore[assignment]
-    with pytest.raises(ConfigError, match="SupCon needs labels and data 'tiny' has none"):
+    with pytest.raises(ConfigError, match="SupCon needs labels and data 'noise' has none"):
         train(build("supcon"), tmp_path, data)
 
 
