@@ -1,0 +1,53 @@
+"""Every file of conf/data/images and conf/data/views builds what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from data.images.module import ImageData
+from runs.build import build
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+IMAGES = sorted(path.stem for path in (CONF / "data" / "images").glob("*.yaml") if not path.stem.startswith("_"))
+VIEWS = sorted(path.stem for path in (CONF / "data" / "views").glob("*.yaml"))
+
+
+def built(*overrides: str) -> ImageData:
+    with initialize_config_dir(str(CONF), version_base=None):
+        cfg = compose("config", overrides=list(overrides))
+    return build(cfg, "data")
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_every_data_set_builds(name: str) -> None:
+    data = built(f"data=images/{name}", *(["data.source.folder=pictures"] if "folder" in name else []))
+    assert data.name == name
+    assert data.views.global_views == 2
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_set_of_views_builds(name: str) -> None:
+    views = built("data=images/fake", f"data/views={name}").views
+    assert views.global_views == (1 if name in ("crop_flip", "ijepa", "imagenet_mae") else 2)
+    assert len(views.views) == {"multi_crop": 8, "imagenet_multi_crop": 10}.get(name, views.global_views)
+
+
+def test_views_differ_as_told_and_one_knob_turns_all_of_them() -> None:
+    first, second, *local = built("data=images/fake", "data/views=multi_crop", "data.views.first.hue=0.0").views.views
+    assert {view.hue for view in (first, second, *local)} == {0.0}
+    assert (first.solarize, second.solarize) == (0.0, 0.2)
+    assert {view.size for view in local} == {16}
+
+
+def test_local_views_can_be_left_out() -> None:
+    assert len(built("data=images/fake", "data/views=multi_crop", "data.views.local.count=0").views.views) == 2
+
+
+def test_the_small_set_trains_on_the_generated_images() -> None:
+    data = built("data=images/fake")
+    data.setup()
+    assert {split: len(images) for split, images in data.sets.items()} == {"train": 800, "validation": 200, "test": 200}
+    assert len(data.train_dataloader()) == 12
