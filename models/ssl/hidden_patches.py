@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from models.encoders.patches import grid_of
@@ -13,6 +14,15 @@ from models.encoders.vit import VisionTransformer
 from models.ssl.global_views import stacked_global_views
 from models.ssl.masking.mask import Masking, taken, visible_and_hidden
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+
+
+class Seen(NamedTuple):
+    """The mask, the indices of hidden patches, the encoder's tokens, and what is predicted of the hidden patches."""
+
+    mask: Bool[Tensor, "rows patches"]
+    hidden: Int[Tensor, "rows hidden"]
+    tokens: Float[Tensor, "rows 1+patches width"]
+    predicted: Float[Tensor, "rows hidden outputs"]
 
 
 class HiddenPatches(Recipe, ABC):
@@ -49,10 +59,14 @@ class HiddenPatches(Recipe, ABC):
 
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
         images = stacked_global_views(batch)
+        seen = self.see(images)
+        loss = self.loss(seen.predicted, taken(self.targets(images), seen.hidden))
+        return RecipeOutput(loss, self.encoder.pooled(seen.tokens))
+
+    def see(self, images: Float[Tensor, "rows channels height width"]) -> Seen:
+        """What is made of images after a mask is drawn."""
         grid = grid_of(images.shape[2], images.shape[3], self.encoder.patch)
         mask = self.masking(len(images), grid, images.device)
         _, hidden = visible_and_hidden(mask)
         tokens = self.encoder.tokens(images, mask=mask, mask_token=self.mask_token)
-        predicted = self.head(taken(tokens[:, 1:], hidden))
-        loss = self.loss(predicted, taken(self.targets(images), hidden))
-        return RecipeOutput(loss, self.encoder.pooled(tokens))
+        return Seen(mask, hidden, tokens, self.head(taken(tokens[:, 1:], hidden)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, final
+from typing import final
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from models.encoders.patches import grid_of, patchify, unpatchify
+from models.encoders.patches import grid_of, patchify
 from models.encoders.vit import VisionTransformer
 from models.ssl.global_views import stacked_global_views
 from models.ssl.losses.pixel import normalised_patches, squared_error
@@ -17,13 +17,7 @@ from models.ssl.masking.mask import Masking, taken, visible_and_hidden
 from models.ssl.masking.random import RandomMasking
 from models.ssl.patch_predictor import PatchPredictor
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-
-
-class Reconstruction(NamedTuple):
-    """Images with predicted pixels where patches were hidden, and which were."""
-
-    images: Float[Tensor, "batch channels height width"]
-    mask: Bool[Tensor, "batch patches"]
+from models.ssl.reconstruction import Reconstruction, reconstruction
 
 
 @final
@@ -75,16 +69,14 @@ class MAE(Recipe):
 
         Where the target is normalised the prediction gets the mean and the variance of the true patch.
         """
-        patches = patchify(images, self.encoder.patch)
         mask = self.masking(len(images), self._grid(images), images.device)
         visible, hidden = visible_and_hidden(mask)
-        predicted = self.decoder(self.encoder.tokens(images, keep=visible), visible, hidden).to(patches.dtype)
+        predicted = self.decoder(self.encoder.tokens(images, keep=visible), visible, hidden)
         if self.normalise:
-            variance, mean = torch.var_mean(taken(patches, hidden), dim=-1, keepdim=True)
+            truth = taken(patchify(images, self.encoder.patch), hidden)
+            variance, mean = torch.var_mean(truth, dim=-1, keepdim=True)
             predicted = predicted * (variance + 1e-6).sqrt() + mean
-        filled = patches.clone()
-        filled[mask] = predicted.flatten(0, 1)
-        return Reconstruction(unpatchify(filled, self.encoder.patch, self._grid(images)), mask)
+        return reconstruction(images, mask, predicted, self.encoder.patch)
 
     def _grid(self, images: Tensor) -> tuple[int, int]:
         return grid_of(images.shape[2], images.shape[3], self.encoder.patch)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.encoders.patches import patchify
@@ -11,6 +13,7 @@ from models.encoders.vit import VisionTransformer
 from models.ssl.hidden_patches import HiddenPatches
 from models.ssl.losses.pixel import absolute_error
 from models.ssl.masking.mask import Masking
+from models.ssl.reconstruction import Reconstruction, reconstruction
 
 
 @final
@@ -35,3 +38,9 @@ class SimMIM(HiddenPatches):
 
     def loss(self, predicted: Tensor, target: Tensor) -> Tensor:
         return absolute_error(predicted, target)
+
+    @torch.no_grad()
+    def reconstruct(self, images: Float[Tensor, "batch channels height width"]) -> Reconstruction:
+        """Hidden patches as predicted, visible ones as they are."""
+        seen = self.see(images)
+        return reconstruction(images, seen.mask, seen.predicted, self.encoder.patch)
