@@ -117,3 +117,16 @@ def test_two_processes_equal_one_in_value_and_gradient() -> None:
         torch.testing.assert_close(theirs[0], loss)
         mean = (ours[1] + theirs[1]) / 2
         torch.testing.assert_close(mean, gradient, rtol=1e-7, atol=1e-10, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_under_autocast_the_loss_is_in_single_precision_and_near_the_exact_one(name: str) -> None:
+    recipe, batch, losses = built(name), batch_for(name), []
+    for enabled in (False, True):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            losses.append(recipe(batch, START).loss)
+    losses[1].backward()
+    assert losses[1].dtype == torch.float32
+    torch.testing.assert_close(losses[1], losses[0], rtol=0.1, atol=0.1)
+    assert all(torch.isfinite(p.grad).all() for p in recipe.parameters() if p.grad is not None)
