@@ -1,0 +1,60 @@
+"""``experiment=ssl/evaluate`` on a run folder, by one process and by two; bad input in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from models.encoders.resnet import ResNet
+from tests.e2e.conftest import Launcher
+
+NETWORK = {"blocks": [1], "widths": [16], "strides": [2], "stem": "small"}
+SMALL = [
+    "experiment=ssl/evaluate",
+    "task/protocols=quick",
+    "data=images/fake",
+    "data.source.train_per_class=15",
+    "data.source.test_per_class=7",
+]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that left an encoder that is no recipe."""
+    folder = tmp_path_factory.mktemp("a run")
+    (folder / "checkpoints").mkdir()
+    config = {"method": "mine", "seed": 3, "model": {"_target_": "models.encoders.resnet.ResNet", **NETWORK}}
+    OmegaConf.save(OmegaConf.create(config), folder / "config.yaml")
+    torch.manual_seed(0)
+    state = {f"net.{name}": value for name, value in ResNet(**NETWORK).state_dict().items()}  # type: ignore[arg-type]
+    torch.save({"state_dict": state}, folder / "checkpoints" / "last.ckpt")
+    return folder
+
+
+@pytest.mark.slow
+def test_one_process_and_two_report_the_same_numbers_under_the_runs_own_name(checkpoint: Path, tmp_path: Path) -> None:
+    tables = []
+    for hardware in ("cpu", "ddp_cpu"):
+        launch = Launcher(tmp_path / hardware)
+        cache = str(tmp_path / hardware / "cache")
+        run = launch(*SMALL, f"checkpoint='{checkpoint}'", f"hardware={hardware}", REPRISE_CACHE=cache)
+        assert run.returncode == 0, run.stdout + run.stderr
+        (folder,) = launch.folders()
+        tables.append(pd.read_parquet(folder / "results.parquet").set_index("metric"))
+        assert {"spectra.png", "neighbours.png"} <= {path.name for path in (folder / "figures").iterdir()}
+    one, two = tables
+    assert set(one["method"]) == {"mine"} and set(one["seed"]) == {3}
+    assert {"knn", "linear", "rank_me_h", "alpha_req", "spread_h"} <= set(one.index) == set(two.index)
+    for metric, value in one["value"].items():
+        assert two["value"][metric] == pytest.approx(value, rel=1e-4, abs=1e-6), metric
+
+
+def test_a_checkpoint_that_is_not_given_is_one_line(tmp_path: Path) -> None:
+    run = Launcher(tmp_path / "outputs")(*SMALL)
+    assert run.returncode == 2
+    assert "checkpoint is null; give checkpoint=RUN_FOLDER" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
