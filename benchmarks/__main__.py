@@ -12,7 +12,18 @@ from pathlib import Path
 from benchmarks.sizes import SIZES
 from runs.interrupt import Interrupted
 
-NAMES = ("sub_ilp", "lp", "generators", "mps", "startup", "training_dynamics", "lns", "features", "policy")
+NAMES = (
+    "sub_ilp",
+    "lp",
+    "generators",
+    "mps",
+    "startup",
+    "training_dynamics",
+    "lns",
+    "features",
+    "policy",
+    "ssl_losses",
+)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -110,10 +110,9 @@ def _outcome(loss: Loss, inputs: Sequence[Tensor]) -> _Outcome:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         value = (module or loss)(*leaves)
-    gradients = torch.autograd.grad(value, wanted, allow_unused=True)
-    filled = iter(torch.zeros_like(x) if g is None else g for x, g in zip(wanted, gradients, strict=True))
-    of_inputs = [next(filled) if x.requires_grad else None for x in leaves]
-    return _Outcome(float(value.detach()), of_inputs, dict(zip(parameters, filled, strict=True)))
+    gradients = iter(torch.autograd.grad(value, wanted, allow_unused=True, materialize_grads=True))
+    of_inputs = [next(gradients) if x.requires_grad else None for x in leaves]
+    return _Outcome(float(value.detach()), of_inputs, dict(zip(parameters, gradients, strict=True)))
 
 
 def _fault(shares: Sequence[_Outcome], whole: _Outcome, tolerance: float) -> str:

@@ -28,7 +28,7 @@ def tico(
     a, b
         z of two views; b usually from a momentum encoder.
     covariance
-        C of the steps before, 0 at first. The caller stores the C' that is returned, which has no gradient.
+        C of the steps before, symmetric, 0 at first. The caller stores the C' that is returned, which has no gradient.
     momentum
         beta.
     weight
@@ -43,5 +43,7 @@ def tico(
     a, b = functional.normalize(a), functional.normalize(b)
     fixed = a.detach()
     updated = momentum * covariance + (1 - momentum) * mean_over_processes(fixed.T @ fixed / len(a))
-    terms = 1 - (a * b).sum(1) + weight * (a @ updated * a).sum(1)
+    # C' is symmetric: the gradient of a^T C' a is 2 C' a, which needs no product in the backward pass.
+    quadratic = ((2 * a - fixed) * (fixed @ updated)).sum(1)
+    terms = 1 - (a * b).sum(1) + weight * quadratic
     return mean_over_processes(terms.mean()), updated

@@ -46,6 +46,7 @@ BATCH, WIDTH = 16, 4
 A, B, C = (rows(BATCH, WIDTH, seed=seed) for seed in range(3))
 FIXED = rows(6, WIDTH, seed=9)
 """Rows that every process holds alike: a memory, prototypes."""
+SYMMETRIC = FIXED.T @ FIXED
 LABELS = torch.tensor([0, 1, 2, 0, 1, 5, 3, 3, 2, 2, 0, 4, 1, 1, 0, 0])
 SOFT_LABELS = functional.one_hot(LABELS % 3, 3).double()
 MASK = rows(BATCH, 5, seed=3) > 0.5
@@ -100,8 +101,8 @@ CASES: dict[str, tuple[Loss, Sequence[Tensor]]] = {
     "barlow_twins": (barlow_twins, [A, B]),
     "w_mse": (lambda a, b: w_mse(a, b, 8), [A, B]),
     "swav": (swapped, [A, B, C]),
-    "tico": (lambda a, b: tico(a, b, FIXED[:4])[0], [A, B]),
-    "tico, covariance": (lambda a, b: (mean_over_processes((a * b).mean()) * tico(a, b, FIXED[:4])[1]).sum(), [A, B]),
+    "tico": (lambda a, b: tico(a, b, SYMMETRIC)[0], [A, B]),
+    "tico, covariance": (lambda a, b: (mean_over_processes((a * b).mean()) * tico(a, b, SYMMETRIC)[1]).sum(), [A, B]),
     "mmcr": (lambda a, b, c: mmcr(torch.stack([a, b, c], 1)), [A, B, C]),
     "spectral_contrastive": (spectral_contrastive, [A, B]),
     "sigreg": (lambda a, b: sigreg(torch.stack([a, b]), slices=7), [A, B]),
