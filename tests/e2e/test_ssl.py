@@ -1,0 +1,114 @@
+"""The self-supervised experiments through the launcher: composed, killed, on two processes, swept."""
+
+from __future__ import annotations
+
+import signal
+
+import pandas as pd
+import pytest
+import torch
+
+from runs import command
+from tests.e2e.conftest import ROOT, Launcher
+
+FOLDER = ROOT / "conf" / "experiment" / "ssl"
+NAMES = sorted(
+    path.stem
+    for path in FOLDER.glob("*.yaml")
+    if path.stem[0] != "_" and "experiment/ssl/_" in path.read_text() and path.stem not in ("claims", "published")
+)
+FAKE = [
+    "data=images/fake",
+    "data.source.train_per_class=24",
+    "data.source.test_per_class=8",
+    "data.batch_size=32",
+    "data.size=16",
+]
+TINY = [
+    *FAKE,
+    "model.encoder.widths=[8,8,16]",
+    "model.projector.hidden=16",
+    "model.projector.out=8",
+    "callbacks.keep_last.every_seconds=0",
+    "+callbacks.kill._target_=toy_paper.killing.KillAtStep",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_says_its_command_and_composes(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (FOLDER / f"{name}.yaml").read_text().splitlines()
+    assert lines[1].startswith(f"# python launch.py experiment=ssl/{name}")
+    assert lines[2].startswith("# ")
+    monkeypatch.chdir(ROOT)
+    assert command.main(lambda cfg: None, [f"experiment=ssl/{name}", "--cfg", "job", "--resolve"]) == 0
+    assert "_target_: tasks.images." in capsys.readouterr().out
+
+
+def weights(launch: Launcher) -> dict[str, torch.Tensor]:
+    (path,) = launch.outputs.rglob("last.ckpt")
+    state = torch.load(path, weights_only=True)["state_dict"]
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+KILLED = [
+    "experiment=ssl/moco_v2_small",
+    *TINY,
+    "model.queue=64",
+    "trainer.max_epochs=2",
+    "hardware.precision=32-true",
+    "task/protocols=quick",
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    launch = Launcher(tmp_path_factory.mktemp("undisturbed"))
+    run = launch(*KILLED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return launch
+
+
+def test_a_killed_run_ends_bit_for_bit_as_the_undisturbed_one(launch: Launcher, undisturbed: Launcher) -> None:
+    assert launch(*KILLED, TOY_KILL_STEP="8").returncode == -signal.SIGKILL
+    run = launch(*KILLED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    ours, theirs = weights(launch), weights(undisturbed)
+    assert {"model.target.network.module.0.stem.0.weight", "model.queues.0.features", "probe.weight"} <= set(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    ((_, again),), ((_, alone),) = launch.metrics().items(), undisturbed.metrics().items()
+    assert again == alone
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(launch: Launcher, undisturbed: Launcher) -> None:
+    run = launch(*KILLED, "hardware=ddp_cpu")
+    assert run.returncode == 0, run.stdout + run.stderr
+    ours, theirs = weights(launch), weights(undisturbed)
+    for name, weight in theirs.items():
+        torch.testing.assert_close(
+            ours[name], weight, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    ((_, spread),), ((_, alone),) = launch.metrics().items(), undisturbed.metrics().items()
+    assert spread["training_loss"] == pytest.approx(alone["training_loss"], rel=1e-4)
+
+
+def test_the_record_has_the_metrics_the_curve_and_the_figures(undisturbed: Launcher) -> None:
+    (folder,) = undisturbed.folders()
+    results = pd.read_parquet(folder / "results.parquet")
+    assert set(results["instance"]) == {"fake/test"} and set(results["method"]) == {"moco_v2"}
+    assert {"knn", "linear", "rank_me_h", "rank_me_z", "training_loss", "online_accuracy"} <= set(results["metric"])
+    curve = pd.read_parquet(folder / "iterations.parquet")
+    assert curve["epoch"].tolist() == [0, 1, 2] and curve["batch_rank_h"].notna().all()
+    assert (folder / "figures" / "training.png").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_over_recipes_has_a_row_for_each_and_one_for_the_untrained_encoder(launch: Launcher) -> None:
+    run = launch("-m", "experiment=ssl/table_families_small", *TINY, "ssl/small=untrained,simclr", "seed=0")
+    assert run.returncode == 0, run.stdout + run.stderr
+    (report,) = launch.outputs.rglob("report.csv")
+    table = pd.read_csv(report).set_index(["method", "metric"])["mean"]
+    assert table["untrained", "epochs"] == 0 and table["simclr", "epochs"] == 8
+    assert {"knn", "linear", "rank_me_h"} <= set(table["untrained"].index)
