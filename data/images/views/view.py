@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
@@ -20,6 +21,8 @@ OTHER = 10
 """Uniform numbers of a sample besides its crop's."""
 ORDER = 1
 """Purpose of the numbers that order the jitter."""
+CACHED_PIXELS = 1 << 17
+"""Pixels of views that a processor works on at once, so that they stay in its cache."""
 CENTRES = (1.0, 1.0, 1.0, 0.0)
 """Where the factors of the jitter's four operations change nothing."""
 JITTER_BOUNDS = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5}
@@ -104,11 +107,25 @@ class View:
             Height and width where the view itself names none.
         """
         draws = uniforms(seed, epoch, samples, number, crop.UNIFORMS + OTHER)
-        place, (flip, jittered, *strengths, gray, blur, sigma, solar) = draws[:, :-OTHER], draws[:, -OTHER:].unbind(1)
-        boxes = crop.boxes(place, sizes, tuple(self.crop_scale), tuple(self.crop_ratio))  # type: ignore[arg-type]
-        view = crop.crop_and_resize(images, boxes, flip < self.flip, self.size or size)
+        order = uniforms(seed, epoch, samples.new_zeros(1), number, len(JITTER_BOUNDS), ORDER)[0].argsort().tolist()
+        size = self.size or size
+        chunk = max(1, CACHED_PIXELS // size**2) if images.device.type == "cpu" else max(1, len(images))
+        boxes = crop.boxes(draws[:, OTHER:], sizes, tuple(self.crop_scale), tuple(self.crop_ratio))  # type: ignore[arg-type]
+        parts = zip(*(values.split(chunk) for values in (images, boxes, draws[:, :OTHER])), strict=True)
+        return torch.cat([self._draw(stored, box, drawn, order, size) for stored, box, drawn in parts])
+
+    def _draw(
+        self,
+        images: UInt8[Tensor, "batch 3 height width"],
+        boxes: Int[Tensor, "batch 4"],
+        draws: Float[Tensor, "batch {OTHER}"],
+        order: Sequence[int],
+        size: int,
+    ) -> Float[Tensor, "batch 3 {size} {size}"]:
+        """The view of these boxes that the numbers ask for."""
+        flip, jittered, *strengths, gray, blur, sigma, solar = draws.unbind(1)
+        view = crop.crop_and_resize(images, boxes, flip < self.flip, size)
         if any(getattr(self, name) for name in JITTER_BOUNDS):
-            order = uniforms(seed, epoch, samples.new_zeros(1), number, 4, ORDER)[0].argsort().tolist()
             _on_rows(view, jittered < self.jitter, [self._jitter(order), *strengths])
         _on_rows(view, gray < self.gray, [grayscale])
         low, high = self.blur_sigma
