@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,14 @@ INTEGRATOR = FlowIntegrator(rtol=1e-8, atol=1e-14)
 MODES = random_modes("start", np.random.default_rng(0), 4, [0.0, 1.2], [0.05, 1.5])
 UNEVEN = random_modes("start", np.random.default_rng(0), 4, [0.0, 0.1], [0.01, 1.0])
 BRIEF: dict[str, Any] = {"learning_rate": 0.03, "steps": 200, "every": 20, "batch": 256, "replicas": 4}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def metrics(
