@@ -46,6 +46,28 @@ def test_every_experiment_says_its_command_and_composes(
     assert "_target_: tasks.images." in capsys.readouterr().out
 
 
+GROUPS = ROOT / "conf" / "ssl"
+CHANGES = sorted(
+    f"experiment=ssl/{experiment} ssl/{group}={path.stem}"
+    for group, experiment in {
+        "augmentation": "table_augmentation",
+        "optimisation": "table_optimisation",
+        "ingredient": "figure_collapse",
+    }.items()
+    for path in (GROUPS / group).glob("*.yaml")
+)
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_every_change_composes_and_names_its_row(
+    changed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert command.main(lambda cfg: None, [*changed.split(), "--cfg", "job", "--resolve"]) == 0
+    (method,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("method: "))
+    assert len(method) > len("method: ")
+
+
 def weights(launch: Launcher) -> dict[str, torch.Tensor]:
     (path,) = launch.outputs.rglob("last.ckpt")
     state = torch.load(path, weights_only=True)["state_dict"]
