@@ -112,6 +112,15 @@ def test_maps_asked_for_change_nothing_in_training_with_dropout() -> None:
     assert not torch.allclose(results[0], block.eval()(x)[0]), "dropout is on in training"
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_in_half_precision_is_near_that_in_single(causal: bool) -> None:
+    torch.manual_seed(6)
+    attention, x = SelfAttention(WIDTH, HEADS, causal=causal), torch.randn(4, 7, WIDTH)
+    half = attention.to(torch.bfloat16)(x.bfloat16())[0]
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), attention.float()(x)[0], rtol=0.05, atol=0.02)
+
+
 def test_dropout_is_pytorchs_in_one_process() -> None:
     x = torch.randn(50, 40)
     torch.manual_seed(7)
