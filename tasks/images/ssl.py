@@ -22,6 +22,7 @@ from runs.files import atomic_write
 from runs.instances import InstanceResult
 from solvers.gradient.warmup_cosine import WarmupCosine
 from tasks.images.history import History
+from tasks.images.label_free_selection import selection, selection_figure
 from tasks.images.online_probe import OnlineProbe
 from tasks.images.parameter_groups import LRRule, decayed_and_not, lr_factor
 from tasks.images.protocols.suite import Suite
@@ -50,6 +51,8 @@ class SelfSupervised(lightning.LightningModule):
         Whether batch norms take the statistics of all processes.
     probe_lr
         Rate of the online probe; None for no probe.
+    judged_every
+        Epochs between two judgements in the course of training, for the choice of a checkpoint without labels; 0 for none.
     seed
         Of the training's own draws.
     solver
@@ -70,6 +73,7 @@ class SelfSupervised(lightning.LightningModule):
         lr_rule: LRRule = "linear",
         sync_batch_norm: bool = True,
         probe_lr: float | None = 1.0,
+        judged_every: int = 0,
         seed: int = 0,
         solver: None = None,
     ) -> None:
@@ -81,7 +85,7 @@ class SelfSupervised(lightning.LightningModule):
         self.optimizer = optimizer
         self.protocols = protocols
         self.warmup, self.lr_rule, self.sync_batch_norm = warmup, lr_rule, sync_batch_norm
-        self.probe_lr, self.seed = probe_lr, seed
+        self.probe_lr, self.judged_every, self.seed = probe_lr, judged_every, seed
         self.probe: OnlineProbe | None = None
         self.loss, self.accuracy = MeanMetric(), MeanMetric()
         for metric in (self.loss, self.accuracy):
@@ -150,19 +154,28 @@ class SelfSupervised(lightning.LightningModule):
             point["online_accuracy"] = float(self.accuracy.compute())
         self.loss.reset()
         self.accuracy.reset()
+        if self.judged_every and (self.current_epoch + 1) % self.judged_every == 0:
+            point |= self._judged(f"epoch_{self.current_epoch + 1}")
         self.log_dict(self.history.close(self.current_epoch + 1, point))
 
     def test_step(self, batch: Any, index: int) -> None:
         """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
-        data, folder = self.trainer.datamodule, Path(self.trainer.default_root_dir)  # type: ignore[attr-defined]
-        figures = folder / "figures"
-        metrics = {**self.protocols.evaluate(self.model, data, self.device, figures), **self.history.last()}
+        columns, data = self.history.columns(), self.trainer.datamodule  # type: ignore[attr-defined]
+        metrics = {**self.history.last(), **selection(columns), **self._judged()}
         self.log_dict(metrics, batch_size=1)
-        if self.trainer.is_global_zero:
-            columns = self.history.columns()
-            instances.save(folder, InstanceResult(0, f"{data.name}/test", metrics, log=columns))
-            if len(columns["epoch"]) > 1:
-                atomic_write(figures / "training.png", training_figure(columns))
+        if not self.trainer.is_global_zero:
+            return
+        folder = Path(self.trainer.default_root_dir)
+        instances.save(folder, InstanceResult(0, f"{data.name}/test", metrics, log=columns))
+        if len(columns["epoch"]) > 1:
+            atomic_write(folder / "figures" / "training.png", training_figure(columns))
+        if "judged_checkpoints" in metrics:
+            atomic_write(folder / "figures" / "selection.png", selection_figure(columns))
+
+    def _judged(self, part: str = "") -> dict[str, float]:
+        """Metrics of all protocols; their figures go to a folder of the run."""
+        figures = Path(self.trainer.default_root_dir) / "figures" / part
+        return self.protocols.evaluate(self.model, self.trainer.datamodule, self.device, figures)  # type: ignore[attr-defined]
 
     def configure_optimizers(self) -> Any:
         """Weight decay on matrices only, lr x B / 256, warm-up and a cosine to 0."""

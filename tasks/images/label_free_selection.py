@@ -1,0 +1,62 @@
+"""Which of a training's checkpoints would one keep without labels, and what would that cost?"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.stats import spearmanr
+
+SIGNALS = {
+    "rank_me_h": lambda x: x,
+    "rank_me_z": lambda x: x,
+    "lidar": lambda x: x,
+    "alpha_req": lambda x: -np.abs(x - 1),
+    "training_loss": lambda x: -x,
+}
+"""Signals that need no labels, each as a score that is to be large."""
+ACCURACY = "linear"
+FEWEST = 3
+
+
+def selection(columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How well each signal orders the judged checkpoints of a training by their linear accuracy.
+
+    ``spearman_<signal>`` is the rank correlation; ``lost_<signal>`` the points of accuracy that the checkpoint with the best
+    signal is behind the best one. Nothing where fewer than three checkpoints were judged, or a signal is the same in all.
+
+    Parameters
+    ----------
+    columns
+        The curve of a training; rows without accuracy are left out.
+    """
+    accuracy = columns.get(ACCURACY, np.array([]))
+    judged = np.isfinite(accuracy)
+    found: dict[str, float] = {"judged_checkpoints": float(judged.sum())} if judged.any() else {}
+    if judged.sum() < FEWEST:
+        return found
+    for name, score in SIGNALS.items():
+        if name not in columns:
+            continue
+        scores = score(columns[name][judged])
+        if np.isfinite(scores).all() and np.ptp(scores) > 0 and np.ptp(accuracy[judged]) > 0:
+            found[f"spearman_{name}"] = float(spearmanr(scores, accuracy[judged]).statistic)
+            found[f"lost_{name}"] = float(accuracy[judged].max() - accuracy[judged][scores.argmax()])
+    return found
+
+
+def selection_figure(columns: Mapping[str, np.ndarray]) -> bytes:
+    """PNG: linear accuracy of the judged checkpoints over each signal, coloured by epoch."""
+    from matplotlib.figure import Figure
+
+    judged = np.isfinite(columns[ACCURACY])
+    shown = [name for name in SIGNALS if name in columns and np.isfinite(columns[name][judged]).any()]
+    figure = Figure(figsize=(3.0 * len(shown), 3.0), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(shown), squeeze=False, sharey=True)[0], shown, strict=True):
+        axes.scatter(columns[name][judged], columns[ACCURACY][judged], c=columns["epoch"][judged], cmap="viridis")
+        axes.set_xlabel(name)
+    figure.axes[0].set_ylabel("linear accuracy (%)")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
