@@ -23,6 +23,7 @@ NAMES = (
     "features",
     "policy",
     "ssl_losses",
+    "views",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -86,3 +86,12 @@ def crop_and_resize(
     rows = weights(top, tall, images.shape[2], places).transpose(1, 2)
     columns = weights(left, wide, images.shape[3], torch.where(mirrored[:, None], 1 - places, places))
     return separable.apply(images, rows, columns.mul_(1 / 255))
+
+
+def window(
+    images: UInt8[Tensor, "batch channels height width"], boxes: Int[Tensor, "batch 4"]
+) -> tuple[UInt8[Tensor, "batch channels tall wide"], Int[Tensor, "batch 4"]]:
+    """The part of the images that the boxes span, and the boxes in it: less to multiply where there are few of them."""
+    low, high = boxes[:, :2].amin(dim=0), (boxes[:, :2] + boxes[:, 2:]).amax(dim=0)
+    (top, left), (bottom, right) = low.tolist(), high.tolist()
+    return images[:, :, top:bottom, left:right], boxes - torch.cat([low, torch.zeros_like(low)])

@@ -21,7 +21,7 @@ OTHER = 10
 """Uniform numbers of a sample besides its crop's."""
 ORDER = 1
 """Purpose of the numbers that order the jitter."""
-CACHED_PIXELS = 1 << 17
+CACHED_PIXELS = 1 << 16
 """Pixels of views that a processor works on at once, so that they stay in its cache."""
 CENTRES = (1.0, 1.0, 1.0, 0.0)
 """Where the factors of the jitter's four operations change nothing."""
@@ -31,6 +31,9 @@ JITTER_BOUNDS = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0
 @dataclass(frozen=True)
 class View:
     """Crop, flip, jitter, greyscale, blur, solarise, in this order, each with its probability and a strength per sample.
+
+    The order of the four operations of the jitter is drawn per epoch and view: drawn per batch, as others do, it would make
+    the views of a sample depend on its batch.
 
     Parameters
     ----------
@@ -109,10 +112,12 @@ class View:
         draws = uniforms(seed, epoch, samples, number, crop.UNIFORMS + OTHER)
         order = uniforms(seed, epoch, samples.new_zeros(1), number, len(JITTER_BOUNDS), ORDER)[0].argsort().tolist()
         size = self.size or size
-        chunk = max(1, CACHED_PIXELS // size**2) if images.device.type == "cpu" else max(1, len(images))
         boxes = crop.boxes(draws[:, OTHER:], sizes, tuple(self.crop_scale), tuple(self.crop_ratio))  # type: ignore[arg-type]
-        parts = zip(*(values.split(chunk) for values in (images, boxes, draws[:, :OTHER])), strict=True)
-        return torch.cat([self._draw(stored, box, drawn, order, size) for stored, box, drawn in parts])
+        if images.device.type != "cpu":
+            return self._draw(images, boxes, draws[:, :OTHER], order, size)
+        few = max(1, CACHED_PIXELS // size**2)
+        parts = zip(*(values.split(few) for values in (images, boxes, draws[:, :OTHER])), strict=True)
+        return torch.cat([self._draw(*crop.window(stored, box), drawn, order, size) for stored, box, drawn in parts])
 
     def _draw(
         self,

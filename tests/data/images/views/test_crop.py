@@ -75,6 +75,14 @@ def test_the_whole_image_at_its_own_size_is_unchanged() -> None:
     assert torch.allclose(ours * 255, images.float(), atol=1e-4)
 
 
+def test_what_the_boxes_show_does_not_depend_on_the_window_they_span() -> None:
+    images, boxes, mirrored = photographs(5, 41, 36), drawn(5, 41, 36, (0.02, 0.1)), torch.arange(5) % 2 == 1
+    part, inner = crop.window(images, boxes)
+    assert part.shape[2] < 41 or part.shape[3] < 36
+    plain, cut = crop.crop_and_resize(images, boxes, mirrored, 16), crop.crop_and_resize(part, inner, mirrored, 16)
+    assert torch.allclose(plain, cut, atol=1e-6)
+
+
 def test_padding_never_enters_a_crop() -> None:
     images = photographs(64, 24, 20)
     padded = torch.full((64, 3, 40, 40), 255, dtype=torch.uint8)
