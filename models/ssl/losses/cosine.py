@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from models.ssl.losses.checks import check_views
 from models.ssl.precision import full_precision
@@ -26,7 +26,9 @@ def negative_cosine(p: Float[Tensor, "batch width"], t: Float[Tensor, "batch wid
         The shapes differ.
     """
     check_views("negative_cosine", p, t, rows=1)
-    return mean_over_processes(-functional.cosine_similarity(p, t).mean())
+    lengths = torch.linalg.vector_norm(p, dim=1) * torch.linalg.vector_norm(t, dim=1)
+    cosine = torch.linalg.vecdot(p, t) / lengths.clamp(min=torch.finfo(p.dtype).tiny)
+    return mean_over_processes(-cosine.mean())
 
 
 @full_precision
