@@ -28,8 +28,10 @@ def mosaic(rows: int, columns: int, side: float = 0.95) -> tuple[Figure, np.ndar
     """A figure of square panels without ticks, and its axes (rows, columns)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(side * columns + 0.2, side * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
+    width, height = side * columns + 0.1, (side + 0.15) * rows + 0.1
+    figure = Figure(figsize=(width, height))  # laying out a hundred panels takes seconds, placing them none
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08, "hspace": 0.2})
+    figure.subplots_adjust(0.05 / width, 0.05 / height, 1 - 0.05 / width, 1 - 0.2 / height)
     for axes in grid.ravel():
         axes.set_xticks([])
         axes.set_yticks([])
