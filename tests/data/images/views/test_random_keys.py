@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -35,6 +35,7 @@ def test_philox_gives_its_published_answers(counter: tuple, key: tuple, output: 
     sample=st.integers(0, 2**32 - 1),
     view=st.integers(0, 9),
 )
+@settings(deadline=None, max_examples=50)
 def test_numbers_of_a_sample_do_not_depend_on_the_rest_of_the_batch(
     seed: int, epoch: int, sample: int, view: int
 ) -> None:
@@ -60,3 +61,9 @@ def test_numbers_are_uniform_and_uncorrelated_when_one_key_changes(change: str) 
 def test_keys_out_of_range_are_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is -1"):
         uniforms(**({"seed": 0, "epoch": 0, "view": 0, "purpose": 0} | {name: -1}), samples=torch.arange(3), count=1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+def test_a_gpu_draws_the_same_numbers() -> None:
+    samples = torch.arange(1000)
+    assert torch.equal(uniforms(2**63 + 1, 5, samples.cuda(), 1, 9).cpu(), uniforms(2**63 + 1, 5, samples, 1, 9))
