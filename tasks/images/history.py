@@ -43,6 +43,10 @@ class History:
         self.points[epoch] = {**point, **self.signals}
         return self.points[epoch]
 
+    def add(self, point: Point) -> None:
+        """More numbers of the last point."""
+        self.points.setdefault(max(self.points, default=0), {}).update(point)
+
     def last(self) -> Point:
         """Number of finished epochs, and the losses and accuracies of the last one; its signals are in the curve."""
         epoch = max(self.points, default=0)

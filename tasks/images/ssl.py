@@ -53,6 +53,10 @@ class SelfSupervised(lightning.LightningModule):
         Rate of the online probe; None for no probe.
     judged_every
         Epochs between two judgements in the course of training, for the choice of a checkpoint without labels; 0 for none.
+    channels_last
+        Whether kernels lie in memory with the channels last, which suits tensor cores.
+    compiled
+        Whether the encoder is compiled.
     seed
         Of the training's own draws.
     solver
@@ -74,6 +78,8 @@ class SelfSupervised(lightning.LightningModule):
         sync_batch_norm: bool = True,
         probe_lr: float | None = 1.0,
         judged_every: int = 0,
+        channels_last: bool = False,
+        compiled: bool = False,
         seed: int = 0,
         solver: None = None,
     ) -> None:
@@ -81,7 +87,9 @@ class SelfSupervised(lightning.LightningModule):
         if warmup < 0:
             raise ConfigError(f"task.warmup is {warmup}; give epochs, or a share of them below 1")
         lr_factor(1, lr_rule)
-        self.model = model
+        self.model = model.to(memory_format=torch.channels_last) if channels_last else model  # type: ignore[call-overload]
+        if compiled:
+            self.model.encoder.compile()
         self.optimizer = optimizer
         self.protocols = protocols
         self.warmup, self.lr_rule, self.sync_batch_norm = warmup, lr_rule, sync_batch_norm
