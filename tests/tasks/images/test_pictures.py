@@ -83,7 +83,7 @@ def mae() -> MAE:
 
 
 @pytest.mark.parametrize(
-    "picture", [NeighboursPicture(3, 4), AttentionPicture(2), PCAMap(3), Reconstructions(3), Spectra()]
+    "picture", [NeighboursPicture(2, 2), AttentionPicture(2), PCAMap(3), Reconstructions(2), Spectra()]
 )
 def test_every_picture_of_a_masked_autoencoder_is_a_png_that_is_the_same_again(picture: Picture) -> None:
     parts = tiny_parts(mae())
@@ -100,12 +100,11 @@ def test_pictures_of_transformers_are_left_out_for_other_networks(picture: Pictu
 
 
 def test_neighbours_of_the_same_class_have_a_green_frame_and_others_an_orange_one() -> None:
-    parts = tiny_parts(TinyRecipe())
-    drawn = pixels(NeighboursPicture(6, 8).draw(parts, {})).reshape(-1, 3)
     green, orange = (0, 158, 115), (213, 94, 0)
-    assert {green, orange} <= {tuple(colour) for colour in np.unique(drawn, axis=0).tolist()}
-    bare = pixels(NeighboursPicture(2, 2).draw(tiny_parts(TinyNet(), tiny_data(labelled=False)), {})).reshape(-1, 3)
-    assert green not in {tuple(colour) for colour in np.unique(bare, axis=0).tolist()}
+    drawn = pixels(NeighboursPicture(3, 5).draw(tiny_parts(TinyRecipe()), {}))
+    assert all((drawn == colour).all(-1).any() for colour in (green, orange))
+    bare = pixels(NeighboursPicture(2, 2).draw(tiny_parts(TinyNet(), tiny_data(labelled=False)), {}))
+    assert not any((bare == colour).all(-1).any() for colour in (green, orange))
 
 
 def test_the_curve_needs_all_severities_and_the_clean_accuracy() -> None:
