@@ -110,7 +110,7 @@ def test_two_processes_train_as_one_does(launch: Launcher, undisturbed: Launcher
     ours, theirs = weights(launch), weights(undisturbed)
     for name, weight in theirs.items():
         torch.testing.assert_close(
-            ours[name], weight, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+            ours[name], weight, rtol=1e-2, atol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
         )
     ((_, spread),), ((_, alone),) = launch.metrics().items(), undisturbed.metrics().items()
     assert spread["training_loss"] == pytest.approx(alone["training_loss"], rel=1e-4)
