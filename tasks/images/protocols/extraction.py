@@ -20,7 +20,7 @@ class Extraction:
     """Features of the clean images of the three parts.
 
     They are kept under the hash of the networks, of the images and of their normalisation: the same checkpoint is never
-    run over the same images twice.
+    run over the same images twice. Processes take batches in turn, and each reads the others' batches without using them.
 
     Parameters
     ----------

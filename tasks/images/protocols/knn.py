@@ -24,7 +24,11 @@ class Neighbours(NamedTuple):
 
 
 def nearest(
-    queries: Float[Tensor, "queries dimension"], bank: Float[Tensor, "bank dimension"], k: int, chunk: int = 1024
+    queries: Float[Tensor, "queries dimension"],
+    bank: Float[Tensor, "bank dimension"],
+    k: int,
+    chunk: int = 1024,
+    name: str = "knn",
 ) -> Neighbours:
     """The k nearest rows of ``bank`` by cosine, exactly.
 
@@ -32,6 +36,8 @@ def nearest(
     ----------
     chunk
         Queries compared with the whole bank at a time; memory is chunk * len(bank) numbers.
+    name
+        Whose ``k`` it is, for the error.
 
     Raises
     ------
@@ -39,7 +45,7 @@ def nearest(
         ``k`` is not between 1 and the size of the bank.
     """
     if not 1 <= k <= len(bank):
-        raise ConfigError(f"knn.k is {k} and the bank holds {len(bank)} images; give 1 to {len(bank)}")
+        raise ConfigError(f"{name}.k is {k} and the bank holds {len(bank)} images; give 1 to {len(bank)}")
     unit = functional.normalize(bank, dim=1)
     found = [_nearest_of(rows @ unit.T, k) for rows in functional.normalize(queries, dim=1).split(chunk)]
     return Neighbours(torch.cat([each.cosines for each in found]), torch.cat([each.indices for each in found]))
@@ -110,6 +116,6 @@ class KNN(Protocol):
         labels, truth = bank.classes_of(self.name), queries.classes_of(self.name)
         for part, features in (("training", bank), ("test", queries)):
             require_finite(features.h, f"{self.name}: h of the {part} part")
-        neighbours = nearest(queries.h.to(parts.device), bank.h.to(parts.device), self.k, self.chunk)
+        neighbours = nearest(queries.h.to(parts.device), bank.h.to(parts.device), self.k, self.chunk, self.name)
         predicted = vote(neighbours, labels.to(parts.device), parts.classes, self.temperature)
         return {self.name: accuracy(predicted.cpu(), truth)}

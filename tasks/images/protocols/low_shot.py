@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from data.images.subset import per_class
-from runs.errors import ConfigError
+from runs.errors import ConfigError, nearest
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.protocol import Protocol
 
@@ -51,9 +51,11 @@ class LowShot(Protocol):
     Parameters
     ----------
     of
-        The protocol; its metrics are named ``<name>_<metric>`` here, its own ``<name>``.
+        The protocol.
+    metric
+        Which of its metrics is reported.
     name
-        Of the metrics.
+        Under which name.
     fraction
         Share of every class (0.01, 0.1).
     per_class
@@ -65,6 +67,7 @@ class LowShot(Protocol):
     """
 
     of: Protocol
+    metric: str
     name: str = "low_shot"
     fraction: float | None = None
     per_class: int | None = None
@@ -84,15 +87,15 @@ class LowShot(Protocol):
             raise ConfigError(f"{self.name}.splits is {self.splits}; give at least 1")
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
-        """``<name>_<metric>`` of each metric of ``of``, and ``<name>_<metric>_std`` over the splits (0 for a single one)."""
+        """``<name>``, and ``<name>_std`` over the splits, 0 for a single one."""
         labels = parts.train.classes_of(self.name)
-        found = []
-        for split in range(self.splits):
-            rows = stratified(labels, self.seed * 1009 + split, self.fraction, self.per_class)
-            found.append(self.of.evaluate(parts.trained_on(rows)))
-        measured = {}
-        for metric in found[0]:
-            values = [each[metric] for each in found]
-            measured[f"{self.name}_{metric}"] = statistics.fmean(values)
-            measured[f"{self.name}_{metric}_std"] = statistics.stdev(values) if len(values) > 1 else 0.0
-        return measured
+        seeds = [self.seed * 1009 + split for split in range(self.splits)]
+        choices = [stratified(labels, seed, self.fraction, self.per_class) for seed in seeds]
+        found = [self._metric(self.of.evaluate(parts.trained_on(rows))) for rows in choices]
+        deviation = statistics.stdev(found) if len(found) > 1 else 0.0
+        return {self.name: statistics.fmean(found), f"{self.name}_std": deviation}
+
+    def _metric(self, measured: dict[str, float]) -> float:
+        if self.metric not in measured:
+            raise ConfigError(f"{self.name}.metric is '{self.metric}'{nearest(self.metric, list(measured))}")
+        return measured[self.metric]

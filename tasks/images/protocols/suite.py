@@ -119,6 +119,6 @@ def image_parts(model: nn.Module, data: ImageData, device: torch.device, batch_s
         device,
         projector if recipe is not None and isinstance(projector, nn.Module) else None,
         recipe,
-        data.views,
+        getattr(data, "views", None),
         batch_size,
     )

@@ -124,7 +124,7 @@ def test_damaged_foreign_and_pickled_weights_are_refused(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"last\.ckpt cannot be read"):
         TrainedRun.at(with_weights("damaged", b"PK no")).model()
     with pytest.raises(ConfigError, match=r"last\.ckpt cannot be read"):
-        TrainedRun.at(with_weights("trap", pickle.dumps(Trap()))).model()
+        TrainedRun.at(with_weights("trap", pickle.dumps(Trap(), protocol=2))).model()
     other = run_folder(tmp_path / "other")
     torch.save({"state_dict": {"model.encoder.weight": torch.zeros(3)}}, other / "checkpoints" / "last.ckpt")
     with pytest.raises(ConfigError, match=r"does not fit the model of config\.yaml: .*Missing key"):

@@ -121,8 +121,8 @@ def test_low_shot_fine_tuning_sees_the_chosen_images_only() -> None:
     whole, chosen = parts.images_of("test").train, few.images_of("test").train
     assert torch.equal(chosen.images[:], whole.images[rows])  # type: ignore[index]
     assert torch.equal(chosen.labels, few.train.labels)  # type: ignore[arg-type]
-    measured = LowShot(BRIEF, per_class=2, splits=2).evaluate(parts)
-    assert set(measured) == {f"low_shot_fine_tuned{end}" for end in ("", "_std", "_lr", "_lr_std")}
+    measured = LowShot(BRIEF, "fine_tuned", per_class=2, splits=2).evaluate(parts)
+    assert 0 <= measured["low_shot"] <= 100
 
 
 def test_the_probe_on_crops_is_trained_on_features_of_crops_of_the_frozen_encoder() -> None:

@@ -52,11 +52,10 @@ def test_the_seed_decides_the_choice() -> None:
 
 def test_mean_and_deviation_over_splits_of_the_training_part_alone() -> None:
     recorder, parts = Recorder(), whole()
-    measured = LowShot(recorder, name="low_shot_4", per_class=4, splits=5, seed=2).evaluate(parts)
+    measured = LowShot(recorder, "sum", name="low_shot_4", per_class=4, splits=5, seed=2).evaluate(parts)
     sums = [float(given.train.h.sum()) for given in recorder.seen]
     assert len(set(sums)) == 5
-    assert measured["low_shot_4_sum"] == pytest.approx(statistics.fmean(sums))
-    assert measured["low_shot_4_sum_std"] == pytest.approx(statistics.stdev(sums))
+    assert measured == pytest.approx({"low_shot_4": statistics.fmean(sums), "low_shot_4_std": statistics.stdev(sums)})
     for given in recorder.seen:
         assert given.validation is parts.validation and given.test is parts.test
         rows = given.train.h.flatten().long()
@@ -65,13 +64,15 @@ def test_mean_and_deviation_over_splits_of_the_training_part_alone() -> None:
 
 def test_bad_settings_and_missing_labels_are_refused() -> None:
     with pytest.raises(ConfigError, match="set exactly one of them"):
-        LowShot(Recorder())
+        LowShot(Recorder(), "sum")
     with pytest.raises(ConfigError, match="set exactly one of them"):
-        LowShot(Recorder(), fraction=0.1, per_class=1)
+        LowShot(Recorder(), "sum", fraction=0.1, per_class=1)
     with pytest.raises(ConfigError, match=r"fraction is 1\.5"):
-        LowShot(Recorder(), fraction=1.5)
+        LowShot(Recorder(), "sum", fraction=1.5)
+    with pytest.raises(ConfigError, match=r"low_shot\.metric is 'linear'; there are sum"):
+        LowShot(Recorder(), "linear", per_class=1).evaluate(whole())
     with pytest.raises(ConfigError, match="11 images of class 2 are wanted; it has 10"):
-        LowShot(Recorder(), per_class=11).evaluate(whole())
+        LowShot(Recorder(), "sum", per_class=11).evaluate(whole())
     bare = Features(torch.zeros(4, 2))
     with pytest.raises(ConfigError, match="protocol low_shot needs labels"):
-        LowShot(Recorder(), per_class=1).evaluate(FeatureParts(bare, bare, bare, 0))
+        LowShot(Recorder(), "sum", per_class=1).evaluate(FeatureParts(bare, bare, bare, 0))
