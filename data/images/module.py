@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed
-from jaxtyping import Int, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from data.images.files import FolderImages
+from data.images.batches import CleanBatches, Stored, TrainingBatches
 from data.images.order import FullBatches
 from data.images.source import ImageSet, ImageSource
 from data.images.subset import split
-from data.images.views.view_set import Views, ViewSet, normalize
+from data.images.views.view_set import Views, ViewSet
 from data.loading import ResumableLoader
 from runs.errors import ConfigError, nearest
 
 SPLITS = ("train", "validation", "test")
-
-
-class Stored(NamedTuple):
-    """A training batch as the loader gives it, before any view is drawn.
-
-    Parameters
-    ----------
-    images
-        (batch, 3, height, width); where images are of several sizes each lies in the upper left of its frame.
-    labels
-        (batch,), or None.
-    indices
-        (batch,) in the training set.
-    sizes
-        (batch, 2) heights and widths; None where all images fill their frames.
-    """
-
-    images: UInt8[Tensor, "batch 3 height width"]
-    labels: Int[Tensor, " batch"] | None
-    indices: Int[Tensor, " batch"]
-    sizes: Int[Tensor, "batch 2"] | None
 
 
 class ImageData(pl.LightningDataModule):
@@ -149,7 +127,7 @@ class ImageData(pl.LightningDataModule):
         order = FullBatches(len(train), self.seed, self.batch_size, ranks, rank)
         share = self.batch_size // ranks
         return ResumableLoader(
-            _Training(train), share, self.seed, sampler=order, collate_fn=_as_it_is, num_workers=self.workers
+            TrainingBatches(train), share, self.seed, sampler=order, collate_fn=_as_it_is, num_workers=self.workers
         )
 
     def test_dataloader(self) -> list[int]:
@@ -187,42 +165,11 @@ class ImageData(pl.LightningDataModule):
 
     def clean_loader(self, split: str, batch_size: int) -> DataLoader[tuple[Tensor, Tensor | None, Tensor]]:
         """Normalised images, labels (or None) and indices of a split, in order, whole on every rank."""
-        images = _Clean(self.clean(split), self.mean, self.std)
+        images = CleanBatches(self.clean(split), self.mean, self.std)
         # a generator of its own: a loader without one draws from the global random state that a resumed training restores
         return DataLoader(
             images, batch_size, collate_fn=_as_it_is, generator=torch.Generator(), num_workers=self.workers
         )
-
-
-class _Training(Dataset[Stored]):
-    """Whole batches at once: one indexing instead of one per image."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitems__(self, indices: list[int]) -> Stored:
-        chosen, source = torch.tensor(indices), self.images.images
-        labels = None if self.images.labels is None else self.images.labels[chosen]
-        if isinstance(source, FolderImages):
-            images, sizes = source.padded(indices)
-            return Stored(images, labels, chosen, sizes)
-        return Stored(source[chosen], labels, chosen, None)
-
-
-class _Clean(Dataset[tuple[Tensor, Tensor | None, Tensor]]):
-    def __init__(self, images: ImageSet, mean: Sequence[float], std: Sequence[float]) -> None:
-        self.images, self.mean, self.std = images, mean, std
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor | None, Tensor]:
-        chosen = torch.tensor(indices)
-        images = normalize(self.images.images[chosen].float().div_(255), self.mean, self.std)
-        return images, None if self.images.labels is None else self.images.labels[chosen], chosen
 
 
 def _as_it_is(batch: Any) -> Any:
