@@ -9,25 +9,18 @@ The page's pitfall: with features gathered without gradient the loss is right an
 from __future__ import annotations
 
 import copy
-import multiprocessing
-import pickle
-import tempfile
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 
+from models.ssl.forks import on_processes
 from runs.errors import ConfigError, RepriseError
 
-T = TypeVar("T")
 Loss = Callable[..., Tensor]
-PATIENCE = timedelta(seconds=60)
+ROUNDING = 1e-14
+"""Length of a difference of gradients that double precision explains where they should be 0."""
 
 
 class NonConformingLoss(RepriseError):
@@ -139,61 +132,10 @@ def _fault(shares: Sequence[_Outcome], whole: _Outcome, tolerance: float) -> str
 def _difference(what: str, found: Tensor, expected: Tensor, tolerance: float) -> str:
     scale = float(expected.norm())
     error = float((found - expected).norm())
-    if error <= tolerance * max(scale, tolerance):
+    if error <= tolerance * scale + ROUNDING:
         return ""
     percent = f"{100 * error / scale:.3g} %" if scale else f"{error:.3g}, where it should be 0,"
     return (
         f"the value is right, but the gradient of {what} is off by {percent}. Rows or sums of other processes came without "
         "gradient: use gather and sum_over_processes of models/ssl/state, whose backward passes sum over the processes"
     )
-
-
-def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
-    """``function(rank)`` on gloo processes forked from this one; results in order of rank.
-
-    Raises
-    ------
-    RuntimeError
-        A process failed; holds its traceback.
-    """
-    context = multiprocessing.get_context("fork")
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "store"
-        children = []
-        for rank in range(processes):
-            receiver, sender = context.Pipe(duplex=False)
-            child = context.Process(target=_child, args=(function, rank, processes, store, sender), daemon=True)
-            child.start()
-            sender.close()
-            children.append((child, receiver))
-        answers = [_answer(receiver) for _, receiver in children]
-        for child, _ in children:
-            child.join()
-    failures = [text for failed, text in answers if failed]
-    if failures:
-        raise RuntimeError("\n".join(failures))
-    return [result for _, result in answers]
-
-
-def _child(function: Callable[[int], Any], rank: int, processes: int, store: Path, sender: Connection) -> None:
-    torch.set_num_threads(1)
-    try:
-        torch.distributed.init_process_group(
-            "gloo",
-            store=torch.distributed.FileStore(str(store), processes),
-            rank=rank,
-            world_size=processes,
-            timeout=PATIENCE,
-        )
-        answer = (False, function(rank))
-        torch.distributed.destroy_process_group()
-    except Exception:
-        answer = (True, traceback.format_exc())
-    sender.send_bytes(pickle.dumps(answer))
-
-
-def _answer(receiver: Connection) -> tuple[bool, Any]:
-    try:
-        return pickle.loads(receiver.recv_bytes())
-    except EOFError:
-        return True, "a process ended without an answer"

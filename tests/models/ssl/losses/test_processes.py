@@ -11,7 +11,8 @@ import torch.distributed
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl.conformance import Loss, NonConformingLoss, check_loss, check_losses, on_processes
+from models.ssl.conformance import Loss, NonConformingLoss, check_loss, check_losses
+from models.ssl.forks import on_processes
 from models.ssl.losses.alpha_cl import alpha_cl
 from models.ssl.losses.barlow import barlow_twins
 from models.ssl.losses.cosine import negative_cosine, regression
@@ -21,11 +22,13 @@ from models.ssl.losses.frossl import frossl
 from models.ssl.losses.ibot import ibot_patch
 from models.ssl.losses.infonce import cross_view, infonce
 from models.ssl.losses.koleo import koleo
+from models.ssl.losses.latent import code_cross_entropy, smooth_l1
 from models.ssl.losses.mean_shift import mean_shift
 from models.ssl.losses.mmcr import mmcr
 from models.ssl.losses.msn import msn
 from models.ssl.losses.nt_xent import nt_xent
 from models.ssl.losses.paws import paws
+from models.ssl.losses.pixel import absolute_error, squared_error
 from models.ssl.losses.ressl import relational
 from models.ssl.losses.sigreg import sigreg
 from models.ssl.losses.spectral_contrastive import spectral_contrastive
@@ -107,6 +110,10 @@ CASES: dict[str, tuple[Loss, Sequence[Tensor]]] = {
     "spectral_contrastive": (spectral_contrastive, [A, B]),
     "sigreg": (lambda a, b: sigreg(torch.stack([a, b]), slices=7), [A, B]),
     "frossl": (lambda a, b, c: frossl([a, b, c]), [A, B, C]),
+    "squared_error": (squared_error, [A, B]),
+    "absolute_error": (absolute_error, [A, B]),
+    "smooth_l1": (smooth_l1, [A, B]),
+    "code_cross_entropy": (code_cross_entropy, [rows(BATCH, 2, 3), LABELS[:, None].expand(BATCH, 2) % 3]),
     "paws": (lambda a, b, c, s, y: paws([a, b, c], [b, a], s, y), [A, B, C, A - B, SOFT_LABELS]),
 }
 

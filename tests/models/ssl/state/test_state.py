@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from models.ssl.conformance import on_processes
+from models.ssl.forks import on_processes
 from models.ssl.state.center import Center
 from models.ssl.state.gather import gather, rank_offset
 from models.ssl.state.queue import FeatureQueue

@@ -1,0 +1,71 @@
+"""A function on several processes of this machine, for checks of what must not depend on their number."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed
+
+T = TypeVar("T")
+PATIENCE = timedelta(seconds=60)
+"""How long a process waits for the others."""
+
+
+def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
+    """``function(rank)`` on gloo processes forked from this one; results in order of rank.
+
+    Raises
+    ------
+    RuntimeError
+        A process failed; holds its traceback.
+    """
+    context = multiprocessing.get_context("fork")
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        children = []
+        for rank in range(processes):
+            receiver, sender = context.Pipe(duplex=False)
+            child = context.Process(target=_child, args=(function, rank, processes, store, sender), daemon=True)
+            child.start()
+            sender.close()
+            children.append((child, receiver))
+        answers = [_answer(receiver) for _, receiver in children]
+        for child, _ in children:
+            child.join()
+    failures = [text for failed, text in answers if failed]
+    if failures:
+        raise RuntimeError("\n".join(failures))
+    return [result for _, result in answers]
+
+
+def _child(function: Callable[[int], Any], rank: int, processes: int, store: Path, sender: Connection) -> None:
+    torch.set_num_threads(1)
+    try:
+        torch.distributed.init_process_group(
+            "gloo",
+            store=torch.distributed.FileStore(str(store), processes),
+            rank=rank,
+            world_size=processes,
+            timeout=PATIENCE,
+        )
+        answer = (False, function(rank))
+        torch.distributed.destroy_process_group()
+    except Exception:
+        answer = (True, traceback.format_exc())
+    sender.send_bytes(pickle.dumps(answer))
+
+
+def _answer(receiver: Connection) -> tuple[bool, Any]:
+    try:
+        return pickle.loads(receiver.recv_bytes())
+    except EOFError:
+        return True, "a process ended without an answer"
