@@ -53,6 +53,8 @@ class SelfSupervised(lightning.LightningModule):
         Rate of the online probe; None for no probe.
     judged_every
         Epochs between two judgements in the course of training, for the choice of a checkpoint without labels; 0 for none.
+    scheduled_epochs
+        Epochs of the schedules, where the trainer is to stop before their end; None for the trainer's.
     channels_last
         Whether kernels lie in memory with the channels last, which suits tensor cores.
     compiled
@@ -78,6 +80,7 @@ class SelfSupervised(lightning.LightningModule):
         sync_batch_norm: bool = True,
         probe_lr: float | None = 1.0,
         judged_every: int = 0,
+        scheduled_epochs: int | None = None,
         channels_last: bool = False,
         compiled: bool = False,
         seed: int = 0,
@@ -95,6 +98,7 @@ class SelfSupervised(lightning.LightningModule):
         self.warmup, self.lr_rule, self.sync_batch_norm = warmup, lr_rule, sync_batch_norm
         self.probe_lr, self.judged_every, self.seed = probe_lr, judged_every, seed
         self.probe: OnlineProbe | None = None
+        self.scheduled_epochs = scheduled_epochs
         self.loss, self.accuracy = MeanMetric(), MeanMetric()
         for metric in (self.loss, self.accuracy):
             metric.persistent(True)  # an epoch that is resumed in its middle ends with the mean of all its batches
@@ -200,7 +204,7 @@ class SelfSupervised(lightning.LightningModule):
         """Steps of an epoch and of the training; Lightning's own estimate would make a resumed epoch begin anew."""
         limit = self.trainer.limit_train_batches
         self._batches = max(min(batches, limit) if isinstance(limit, int) else int(batches * limit), 1)
-        epochs, steps = self.trainer.max_epochs, self.trainer.max_steps
+        epochs, steps = self.scheduled_epochs or self.trainer.max_epochs, self.trainer.max_steps
         of_epochs = self._batches * epochs if epochs is not None and epochs >= 0 else math.inf
         self.steps = int(max(min(of_epochs, steps if steps >= 0 else math.inf), 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pandas as pd
@@ -15,7 +16,7 @@ FOLDER = ROOT / "conf" / "experiment" / "ssl"
 NAMES = sorted(
     path.stem
     for path in FOLDER.glob("*.yaml")
-    if path.stem[0] != "_" and "experiment/ssl/_" in path.read_text() and path.stem not in ("claims", "published")
+    if path.stem[0] != "_" and ("experiment/ssl/_" in path.read_text() or path.stem.startswith("auto"))
 )
 FAKE = [
     "data=images/fake",
@@ -42,7 +43,8 @@ def test_every_experiment_says_its_command_and_composes(
     assert lines[1].startswith(f"# python launch.py experiment=ssl/{name}")
     assert lines[2].startswith("# ")
     monkeypatch.chdir(ROOT)
-    assert command.main(lambda cfg: None, [f"experiment=ssl/{name}", "--cfg", "job", "--resolve"]) == 0
+    extra = ["data.source.folder=own"] if name == "auto" else []
+    assert command.main(lambda cfg: None, [f"experiment=ssl/{name}", *extra, "--cfg", "job", "--resolve"]) == 0
     assert "_target_: tasks.images." in capsys.readouterr().out
 
 
@@ -53,6 +55,7 @@ CHANGES = sorted(
         "augmentation": "table_augmentation",
         "optimisation": "table_optimisation",
         "ingredient": "figure_collapse",
+        "speed": "table_speed",
     }.items()
     for path in (GROUPS / group).glob("*.yaml")
 )
@@ -134,3 +137,13 @@ def test_a_sweep_over_recipes_has_a_row_for_each_and_one_for_the_untrained_encod
     table = pd.read_csv(report).set_index(["method", "metric"])["mean"]
     assert table["untrained", "epochs"] == 0 and table["simclr", "epochs"] == 8
     assert {"knn", "linear", "rank_me_h"} <= set(table["untrained"].index)
+
+
+@pytest.mark.slow
+def test_a_search_without_labels_trains_all_and_keeps_one(launch: Launcher) -> None:
+    run = launch("experiment=ssl/auto_small", *FAKE, "task.epochs=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = pd.read_parquet(next(launch.outputs.rglob("results.parquet"))).set_index(["method", "metric"])["value"]
+    assert results[:, "epochs"].min() == 1 and results[:, "chosen"].sum() == 1
+    (choice,) = launch.outputs.rglob("choice.json")
+    assert results[json.loads(choice.read_text())["recipe"], "chosen"] == 1

@@ -33,7 +33,12 @@ class NoiseImages(lightning.LightningDataModule):
             TensorDataset(self.images, self.labels, torch.arange(len(self.images))), self.batch_size, 0
         )
 
-    def on_after_batch_transfer(self, batch: Any, index: int) -> Views:
+    def test_dataloader(self) -> list[int]:
+        return [0]
+
+    def on_after_batch_transfer(self, batch: Any, index: int) -> Any:
+        if isinstance(batch, int):
+            return batch
         images, labels, indices = batch
         epoch = 0 if self.trainer is None else self.trainer.current_epoch
         noise = torch.stack(
