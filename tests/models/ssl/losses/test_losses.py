@@ -132,7 +132,7 @@ def test_alpha_cl_is_the_weighted_double_loop(power: float) -> None:
     same(alpha_cl(A, B, T, power), torch.stack(terms).mean())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(T=st.floats(0.05, 3.0), seed=SEEDS, batch=st.integers(2, 9))
 def test_alpha_cl_of_power_two_has_temperature_times_the_gradient_of_dcl(T: float, seed: int, batch: int) -> None:
     views = [rows(batch, 4, seed=seed + k).requires_grad_() for k in range(2)]
@@ -195,6 +195,7 @@ def test_w_mse_whitens_the_same_sub_batches_of_both_views() -> None:
     drawn = w_mse(a, b, 4)
     torch.manual_seed(3)
     same(drawn, w_mse(a, b, 4, torch.randperm(12)))
+    assert torch.autograd.gradcheck(lambda z: w_mse(z, b, 4, order), [a.clone().requires_grad_()])
 
 
 def test_tico_moves_its_covariance_and_charges_rows_along_it() -> None:
@@ -335,6 +336,16 @@ SYMMETRIC = (
     "mmcr",
     "frossl",
 )
+
+
+WITHOUT_CUT = tuple(name for name in PAIRS if name not in ("dclw", "alpha_cl", "relational", "tico", "msn", "swav"))
+"""Losses no part of which is without gradient."""
+
+
+@pytest.mark.parametrize("name", WITHOUT_CUT)
+def test_gradients_are_those_of_finite_differences(name: str) -> None:
+    views = [(0.3 * x[:5]).requires_grad_() for x in (A, B)]
+    assert torch.autograd.gradcheck(PAIRS[name], views)
 
 
 @pytest.mark.parametrize("name", PAIRS)
