@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from models.encoders.resnet import ResNet
-from tests.e2e.conftest import Launcher
+from tests.e2e.conftest import ROOT, Launcher
 
 NETWORK = {"blocks": [1], "widths": [16], "strides": [2], "stem": "small"}
 SMALL = [
@@ -20,6 +24,10 @@ SMALL = [
     "data.source.train_per_class=15",
     "data.source.test_per_class=7",
 ]
+
+PAGE = (ROOT / "docs" / "evaluating.md").read_text(encoding="utf-8")
+FILE = re.compile(r"^`([^`\n]+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +66,29 @@ def test_a_checkpoint_that_is_not_given_is_one_line(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "checkpoint is null; give checkpoint=RUN_FOLDER" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+@pytest.mark.slow
+def test_the_commands_and_the_protocol_of_the_page_work(checkpoint: Path, tmp_path: Path) -> None:
+    for name, content in FILE.findall(PAGE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    outputs = {"REPRISE_OUTPUTS": str(tmp_path / "outputs"), "REPRISE_CACHE": str(tmp_path / "cache")}
+    for line in COMMANDS.findall(PAGE):
+        line = line.replace("python launch.py", f"'{sys.executable}' '{ROOT}/launch.py'").strip()
+        line = line.replace("RUN_FOLDER", f"\"'{checkpoint}'\"") + " " + " ".join(SMALL[2:])
+        run = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=os.environ | outputs,
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+    runs = [
+        set(pd.read_parquet(path / "results.parquet")["metric"]) for path in Launcher(tmp_path / "outputs").folders()
+    ]
+    assert len(runs) == 2 and all("knn" in metrics for metrics in runs)
+    assert ["nearest_mean" in metrics for metrics in runs].count(True) == 1
