@@ -20,6 +20,7 @@ from models.ssl.losses.ibot import ibot_patch
 from models.ssl.masking.some_images import SomeImages
 from models.ssl.momentum import MomentumCopy, cosine_momentum
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+from models.ssl.teacher_temperature import teacher_temperature
 
 Probabilities = tuple[list[Float[Tensor, "batch prototypes"]], Float[Tensor, "hidden prototypes"]]
 """Of every global view's h, and of the hidden patches of all of them."""
@@ -77,7 +78,7 @@ class MaskedDistillation(Recipe, ABC):
         self.masking = masking or SomeImages()
         self.patch_weight = patch_weight
         self.student_temperature = student_temperature
-        self.teacher_temperature, self.teacher_warmup = tuple(teacher_temperature), teacher_warmup
+        self.temperatures, self.teacher_warmup = tuple(teacher_temperature), teacher_warmup
         self.frozen_epochs = frozen_epochs
         self.start, self.end = start, end
         self.teacher = MomentumCopy(self._followed())
@@ -120,8 +121,8 @@ class MaskedDistillation(Recipe, ABC):
 
     def temperature(self, epoch: int) -> float:
         """T_t of an epoch."""
-        start, end = self.teacher_temperature
-        return end if epoch >= self.teacher_warmup else start + (end - start) * epoch / max(self.teacher_warmup - 1, 1)
+        start, end = self.temperatures
+        return teacher_temperature(epoch, start, end, self.teacher_warmup)
 
     def before_step(self, moment: Moment) -> None:
         if moment.epoch < self.frozen_epochs:

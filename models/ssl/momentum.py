@@ -62,7 +62,15 @@ class MomentumCopy(nn.Module):
 
 
 def cosine_momentum(step: int, steps: int, start: float, end: float = 1.0) -> float:
-    """end - (end - start)(1 + cos(pi step / (steps - 1))) / 2: ``start`` at the first step, ``end`` at the last."""
+    """end - (end - start)(1 + cos(pi step / (steps - 1))) / 2: ``start`` at the first step, ``end`` at the last.
+
+    Raises
+    ------
+    ConfigError
+        One of them is outside [0, 1].
+    """
+    if not (0 <= start <= 1 and 0 <= end <= 1):
+        raise ConfigError(f"momentum of the moving average goes from {start} to {end}; give numbers in [0, 1]")
     if steps < 2:
         return end
     return end - (end - start) * (1 + math.cos(math.pi * min(step, steps - 1) / (steps - 1))) / 2

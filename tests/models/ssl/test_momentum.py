@@ -84,3 +84,9 @@ def test_the_target_survives_a_checkpoint() -> None:
 def test_an_unknown_rule_for_buffers_is_refused() -> None:
     with pytest.raises(ConfigError, match="'skip'"):
         MomentumCopy(network(), buffers="skip")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("start", "end"), [(-0.1, 1.0), (0.9, 1.1)])
+def test_a_momentum_outside_its_range_is_refused(start: float, end: float) -> None:
+    with pytest.raises(ConfigError, match=f"from {start} to {end}"):
+        cosine_momentum(0, 10, start, end)
