@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -51,6 +52,7 @@ def attention_figure(
     return rendered(figure)
 
 
+@final
 @dataclass(frozen=True)
 class AttentionPicture(Picture):
     """Attention of [CLS] in the last block of a vision transformer, on test images.

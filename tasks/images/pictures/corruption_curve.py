@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import final
 
 from data.images.corruptions import SEVERITIES, STRENGTHS
 from tasks.images.pictures.picture import Picture
@@ -34,6 +35,7 @@ def corruption_figure(curves: Mapping[str, Sequence[float]], clean: float) -> by
     return rendered(figure)
 
 
+@final
 @dataclass(frozen=True)
 class CorruptionCurve(Picture):
     """What the protocol Corruption measured.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import torch
 from jaxtyping import Float, Int
@@ -48,6 +49,7 @@ def neighbours_figure(
     return rendered(figure)
 
 
+@final
 @dataclass(frozen=True)
 class NeighboursPicture(Picture):
     """Test images beside the training images nearest to them.

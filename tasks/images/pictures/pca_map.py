@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -55,6 +56,7 @@ def pca_map_figure(
     return rendered(figure)
 
 
+@final
 @dataclass(frozen=True)
 class PCAMap(Picture):
     """Patch tokens of a vision transformer after its last norm, on test images.

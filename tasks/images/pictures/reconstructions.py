@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -56,6 +56,7 @@ def without_hidden(
     return images.masked_fill(hidden[:, None], HIDDEN)
 
 
+@final
 @dataclass(frozen=True)
 class Reconstructions(Picture):
     """Hidden patches of test images as a masked autoencoder predicts them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +43,7 @@ def spectra_figure(spectra: Mapping[str, Float[Tensor, " values"]]) -> bytes:
     return rendered(figure)
 
 
+@final
 @dataclass(frozen=True)
 class Spectra(Picture):
     """Spectra of h and, with a projector, of z, of the clean training images.

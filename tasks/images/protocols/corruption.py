@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import final
 
 import torch
 
@@ -17,6 +18,7 @@ from tasks.images.protocols.knn import KNN
 from tasks.images.protocols.protocol import Protocol
 
 
+@final
 @dataclass(frozen=True)
 class Corruption(Protocol):
     """``of`` on the test images under every corruption and severity; what it learns from stays clean.

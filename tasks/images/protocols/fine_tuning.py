@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import final
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from tasks.images.protocols.seeding import seeded
 from tasks.images.protocols.supervised_training import Batches, shuffled, train
 
 
+@final
 @dataclass(frozen=True)
 class FineTuning(Protocol):
     """Test accuracy after AdamW with rates that shrink with depth, on random crops mixed by mixup and CutMix.

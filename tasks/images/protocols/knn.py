@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float, Int
@@ -79,6 +79,7 @@ def accuracy(predicted: Int[Tensor, " images"], labels: Int[Tensor, " images"]) 
     return 100.0 * float((predicted == labels).double().mean())
 
 
+@final
 @dataclass(frozen=True)
 class KNN(Protocol):
     """Accuracy of the vote of the k nearest clean training images on the test images (page, section 4).

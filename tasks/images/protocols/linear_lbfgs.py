@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from jaxtyping import Float, Int
@@ -93,6 +93,7 @@ def fit(
     return SoftmaxRegression(weight.detach(), bias.detach())
 
 
+@final
 @dataclass(frozen=True)
 class LinearLBFGS(Protocol):
     """Test accuracy of the softmax regression whose L2 penalty did best on the validation part.

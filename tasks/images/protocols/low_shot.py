@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from typing import final
 
 import torch
 from jaxtyping import Int
@@ -44,6 +45,7 @@ def stratified(
     return per_class(labels, number_of, seed)
 
 
+@final
 @dataclass(frozen=True)
 class LowShot(Protocol):
     """``of`` with a share or a number of training images per class; mean and standard deviation over the splits.

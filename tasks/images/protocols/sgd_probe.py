@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from tasks.images.protocols.supervised_training import Batches, predict, shuffle
 from tasks.images.representation.spectrum import require_finite
 
 
+@final
 @dataclass(frozen=True)
 class SGDProbe(Protocol):
     """Test accuracy of a head trained by SGD with momentum, its rate the best of several on the validation part.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import final
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from tasks.images.protocols.ranks import Ranks
 _log = logging.getLogger(__name__)
 
 
+@final
 class Suite:
     """Protocols and pictures, all on the same features.
 

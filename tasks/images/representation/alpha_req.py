@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from jaxtyping import Float
@@ -48,6 +48,7 @@ def power_law(spectrum: Float[Tensor, " values"], first: int = 11, last: int = 1
     return PowerLaw(float(-slope), float(1 - residual / total) if total > 0 else math.nan)
 
 
+@final
 @dataclass(frozen=True)
 class AlphaReQ(Protocol):
     """``alpha_req`` (near 1 is good) and ``alpha_req_r2``, of h of the clean training images.

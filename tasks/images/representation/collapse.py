@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, final
 
 from jaxtyping import Float
 from torch import Tensor
@@ -46,6 +46,7 @@ def collapse_signals(features: Float[Tensor, "images dimension"]) -> CollapseSig
     return CollapseSignals(float(spreads.mean()), float(cosine), float((spreads < DEAD).float().mean()))
 
 
+@final
 @dataclass(frozen=True)
 class Collapse(Protocol):
     """``spread_h, cosine_h, dead_h`` and, with a projector, the same of z, of the clean training images."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -56,6 +56,7 @@ def lidar(views: Float[Tensor, "images views dimension"], delta: float = 1e-4, e
     return effective_rank(spectrum.flip(0).clamp(min=0), epsilon)
 
 
+@final
 @dataclass(frozen=True)
 class LiDAR(Protocol):
     """``lidar_h`` and, with a projector, ``lidar_z``, of random views of the first training images.

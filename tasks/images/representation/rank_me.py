@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, final
 
 from jaxtyping import Float
 from torch import Tensor
@@ -28,6 +28,7 @@ def rank_me(z: Float[Tensor, "images dimension"], epsilon: float = 1e-7) -> floa
     return effective_rank(singular_values(z), epsilon)
 
 
+@final
 @dataclass(frozen=True)
 class RankMe(Protocol):
     """``rank_me_h`` and, with a projector, ``rank_me_z``, of the clean training images.
