@@ -17,7 +17,7 @@ from solvers.dynamics.flow import FlowIntegrator
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinFlow, TwinPath
 from solvers.dynamics.predictors import DirectPredictor, DirectSet, NoPredictor, Predictor, TrainedPredictor
 
-INTEGRATOR = FlowIntegrator(rtol=1e-9, atol=1e-20)
+INTEGRATOR = FlowIntegrator(rtol=1e-9, atol=1e-100)
 START = random_modes("start", np.random.default_rng(0), 6, [0.0, 1.2], [0.05, 1.5])
 RATES = Rates(alpha=2.0, target_ratio=0.9, variance=0.2, decay=0.05)
 
@@ -97,7 +97,7 @@ def test_without_stop_gradient_s_decays_at_least_with_the_weights() -> None:
     path = follow(TrainedPredictor(), stop_gradient=False)
     bound = START.correlation * np.exp(-2 * RATES.decay * path.times)[:, None]
     assert (path.correlation <= bound * (1 + 1e-6)).all()
-    assert path.correlation[-1].max() < 1e-3
+    assert 0 < path.correlation[-1].min() <= path.correlation[-1].max() < 1e-3
 
 
 @pytest.mark.parametrize("predictor", [DirectPredictor(), DirectPredictor(epsilon=0.0), DirectSet(), DirectSet(0.5)])
