@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def trained_figure(flow: TwinFlow, path: TwinPath, comparison: Comparison) -> bytes:
-    """Phase portrait, s over time, and the invariant; of modes that do not touch each other."""
+    """Phase portrait, s over time, and what becomes of it; of modes that do not touch each other."""
     figure, axes = panels(3)
     _portrait(axes[0], flow, comparison)
     _over_time(axes[1], comparison, comparison.correlation, comparison.path.correlation)
     axes[1].set_title("$s$ of each mode; SGD blue (mean, range), flow dashed")
-    _invariant(axes[2], flow, path)
+    _fate(axes[2], flow, path)
     return png(figure)
 
 
@@ -71,7 +71,7 @@ def _portrait(axis: Axes, flow: TwinFlow, comparison: Comparison) -> None:
     axis.set_xlabel("$p$")
     axis.set_ylabel("$s$")
     axis.set_title("phase portrait of a mode")
-    axis.legend(loc="upper right")
+    axis.legend(loc="best")
 
 
 def _over_time(axis: Axes, comparison: Comparison, sgd: np.ndarray, flow: np.ndarray) -> None:
@@ -83,13 +83,16 @@ def _over_time(axis: Axes, comparison: Comparison, sgd: np.ndarray, flow: np.nda
     axis.set_xlabel("time (learning rate times steps)")
 
 
-def _invariant(axis: Axes, flow: TwinFlow, path: TwinPath) -> None:
-    """|s - p^2 / alpha| on a log scale, beside its theory where it has one."""
-    gap = np.abs(path.correlation - path.predictor**2 / flow.rates.alpha)
-    axis.plot(path.times, gap, color=BLUE, alpha=0.6)
-    if flow.predictor.trained and flow.stop_gradient:
-        theory = gap[0] * np.exp(-2 * flow.rates.decay * path.times)[:, None]
-        axis.plot(path.times, theory, color="black", linestyle="--", linewidth=0.8)
+def _fate(axis: Axes, flow: TwinFlow, path: TwinPath) -> None:
+    """|s - p^2 / alpha| of the flow beside its theory, or s where there is none, on a log scale."""
     axis.set_yscale("log")
     axis.set_xlabel("time")
+    if not (flow.predictor.trained and flow.stop_gradient):
+        axis.plot(path.times, path.correlation, color=BLUE, alpha=0.6)
+        axis.set_title("$s$ of the flow")
+        return
+    gap = np.abs(path.correlation - path.predictor**2 / flow.rates.alpha)
+    axis.plot(path.times, gap, color=BLUE, alpha=0.6)
+    theory = gap[0] * np.exp(-2 * flow.rates.decay * path.times)[:, None]
+    axis.plot(path.times, theory, color="black", linestyle="--", linewidth=0.8)
     axis.set_title(r"$|s - p^2/\alpha|$ of the flow; dashed: its start times $e^{-2 \eta t}$")
