@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from data.pairs.modes import random_modes
+from models.ssl.direct_predictor import DirectPredictor as RecipePredictor
 from models.ssl.linear_twins import LinearTwins
 from runs.errors import ConfigError
 from solvers.dynamics.flow import FlowIntegrator
@@ -73,6 +74,20 @@ def test_a_set_predictor_shares_the_eigenvectors_of_the_correlation() -> None:
     F = (basis * s) @ basis.mT
     expected = (basis * torch.tensor([0.21, 0.51, 1.01], dtype=torch.float64)) @ basis.mT
     torch.testing.assert_close(set_predictor(DirectPredictor(), F), expected)
+
+
+@pytest.mark.parametrize(
+    ("rule", "recipe"),
+    [
+        (DirectPredictor(0.05), {"rule": "pred", "epsilon": 0.05}),
+        (DirectSet(1.5, 0.02), {"rule": "set", "power": 1.5, "epsilon": 0.02}),
+    ],
+)
+def test_the_theory_sets_the_predictor_of_the_recipe(rule: Predictor, recipe: dict[str, Any]) -> None:
+    z = torch.randn(50, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    theirs = RecipePredictor(4, memory=0.0, **recipe).double()
+    theirs.update(z)
+    torch.testing.assert_close(set_predictor(rule, (z.T @ z / 50)[None])[0], theirs.weight)
 
 
 def test_the_loss_is_the_squared_error_of_the_prediction() -> None:
