@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tasks.images.online_probe import OnlineProbe
 from tasks.images.parameter_groups import LRRule, decayed_and_not, lr_factor
 from tasks.images.protocols.suite import Suite
 from tasks.images.training_figure import training_figure
+from tasks.images.training_length import TrainingLength
 
 
 class SelfSupervised(lightning.LightningModule):
@@ -103,7 +103,7 @@ class SelfSupervised(lightning.LightningModule):
         for metric in (self.loss, self.accuracy):
             metric.persistent(True)  # an epoch that is resumed in its middle ends with the mean of all its batches
         self.history = History()
-        self.steps, self._batches = 1, 1
+        self.length = TrainingLength(1, 1)
 
     def setup(self, stage: str) -> None:
         """Compare data and recipe, and share the batch norms among the processes."""
@@ -134,7 +134,7 @@ class SelfSupervised(lightning.LightningModule):
     @property
     def moment(self) -> Moment:
         """Where training stands."""
-        return Moment(self.global_step, self.steps, self.current_epoch, math.ceil(self.steps / self._batches))
+        return Moment(self.global_step, self.length.steps, self.current_epoch, self.length.epochs)
 
     def training_step(self, batch: Views, index: int) -> Float[Tensor, ""]:
         """Loss of the views of one batch."""
@@ -192,21 +192,13 @@ class SelfSupervised(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Weight decay on matrices only, lr x B / 256, warm-up and a cosine to 0."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self._count(len(data.train_dataloader()))
+        self.length = TrainingLength.of(self.trainer, len(data.train_dataloader()), self.scheduled_epochs)
         optimizer = self.optimizer(decayed_and_not(self.model))
         for group in optimizer.param_groups:
             group["lr"] *= lr_factor(data.batch_size, self.lr_rule)
-        warmup = round(self.warmup * (self.steps if self.warmup < 1 else self._batches))
-        schedule = WarmupCosine(optimizer, self.steps, min(warmup, self.steps))
+        warmup = round(self.warmup * (self.length.steps if self.warmup < 1 else self.length.per_epoch))
+        schedule = WarmupCosine(optimizer, self.length.steps, min(warmup, self.length.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _count(self, batches: int) -> None:
-        """Steps of an epoch and of the training; Lightning's own estimate would make a resumed epoch begin anew."""
-        limit = self.trainer.limit_train_batches
-        self._batches = max(min(batches, limit) if isinstance(limit, int) else int(batches * limit), 1)
-        epochs, steps = self.scheduled_epochs or self.trainer.max_epochs, self.trainer.max_steps
-        of_epochs = self._batches * epochs if epochs is not None and epochs >= 0 else math.inf
-        self.steps = int(max(min(of_epochs, steps if steps >= 0 else math.inf), 1))
 
     def _watch(self, index: int, features: Tensor, projections: Tensor | None) -> None:
         """Signals of the first batch of all, where nothing is learned yet, and of the last of every epoch."""
