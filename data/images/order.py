@@ -11,7 +11,8 @@ from runs.errors import ConfigError
 class FullBatches(EpochShuffle):
     """One rank's images of the shuffle that all ranks know, cut to full batches.
 
-    The ranks' n-th batches together are the n-th batch of one process, and all ranks have equally many.
+    The ranks' n-th batches, one after the other, are the n-th batch of one process, so that what is drawn for a whole batch
+    meets the same images. All ranks have equally many.
 
     Parameters
     ----------
@@ -40,8 +41,9 @@ class FullBatches(EpochShuffle):
         self.batch_size, self.ranks, self.rank = batch_size, ranks, rank
 
     def __iter__(self) -> Iterator[int]:
-        order = list(super().__iter__())[: self.batches * self.batch_size]
-        return iter(order[self.rank :: self.ranks])
+        order, share = list(super().__iter__()), self.batch_size // self.ranks
+        starts = range(self.rank * share, self.batches * self.batch_size, self.batch_size)
+        return iter([index for start in starts for index in order[start : start + share]])
 
     def __len__(self) -> int:
         return self.batches * self.batch_size // self.ranks

@@ -108,7 +108,7 @@ def test_two_processes_together_see_what_one_sees(tmp_path: Path) -> None:
 
 @given(size=st.integers(1, 60), share=st.integers(1, 5), ranks=st.integers(1, 4), epoch=st.integers(0, 3))
 @settings(deadline=None, max_examples=50)
-def test_the_ranks_full_batches_together_are_those_of_one_process(
+def test_the_ranks_full_batches_one_after_the_other_are_those_of_one_process(
     size: int, share: int, ranks: int, epoch: int
 ) -> None:
     batch = share * ranks
@@ -121,7 +121,8 @@ def test_the_ranks_full_batches_together_are_those_of_one_process(
     for order in (*orders, alone):
         order.set_epoch(epoch)
     assert {len(list(order)) for order in orders} == {len(order) for order in orders} == {size // batch * share}
-    together = list(itertools.chain.from_iterable(zip(*orders, strict=True)))
+    parts = [[list(order)[start : start + share] for start in range(0, len(order), share)] for order in orders]
+    together = list(itertools.chain.from_iterable(part for batch in zip(*parts, strict=True) for part in batch))
     assert together == list(alone) and len(set(together)) == len(together)
 
 
