@@ -20,6 +20,7 @@ from runs.errors import ConfigError
 from runs.files import atomic_write
 from runs.instances import InstanceResult
 from solvers.gradient.warmup_cosine import WarmupCosine
+from tasks.images.collapse_alarm import CollapseAlarm
 from tasks.images.history import History
 from tasks.images.label_free_selection import selection, selection_figure
 from tasks.images.online_probe import OnlineProbe
@@ -173,7 +174,7 @@ class SelfSupervised(lightning.LightningModule):
     def test_step(self, batch: Any, index: int) -> None:
         """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
         columns, data = self.history.columns(), self.trainer.datamodule  # type: ignore[attr-defined]
-        metrics = {**self.history.last(), **selection(columns), **self._judged()}
+        metrics = {**self.history.last(), **self._alarm(), **selection(columns), **self._judged()}
         self.log_dict(metrics, batch_size=1)
         if not self.trainer.is_global_zero:
             return
@@ -183,6 +184,11 @@ class SelfSupervised(lightning.LightningModule):
             atomic_write(folder / "figures" / "training.png", training_figure(columns))
         if "judged_checkpoints" in metrics:
             atomic_write(folder / "figures" / "selection.png", selection_figure(columns))
+
+    def _alarm(self) -> dict[str, float]:
+        """Whether the alarm rang, where there is one."""
+        alarms = [callback for callback in self.trainer.callbacks if isinstance(callback, CollapseAlarm)]  # type: ignore[attr-defined]
+        return {"collapse_alarm": float(any(alarm.rung for alarm in alarms))} if alarms else {}
 
     def _judged(self, part: str = "") -> dict[str, float]:
         """Metrics of all protocols; their figures go to a folder of the run."""

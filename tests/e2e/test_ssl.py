@@ -123,7 +123,7 @@ def test_the_record_has_the_metrics_the_curve_and_the_figures(undisturbed: Launc
     (folder,) = undisturbed.folders()
     results = pd.read_parquet(folder / "results.parquet")
     assert set(results["instance"]) == {"fake/test"} and set(results["method"]) == {"moco_v2"}
-    assert {"knn", "linear", "rank_me_h", "rank_me_z", "training_loss", "online_accuracy"} <= set(results["metric"])
+    assert {"knn", "linear", "rank_me_h", "rank_me_z", "training_loss", "collapse_alarm"} <= set(results["metric"])
     curve = pd.read_parquet(folder / "iterations.parquet")
     assert curve["epoch"].tolist() == [0, 1, 2] and curve["batch_rank_h"].notna().all()
     assert (folder / "figures" / "training.png").exists()
