@@ -27,7 +27,7 @@ class DropPath(nn.Module):
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` (batch, ...) with rows dropped, in training only."""
+        """``x`` (batch, ...), one view of the images, with rows dropped, in training only."""
         if not self.training or self.probability == 0:
             return x
         keep = shared_uniform(len(x), *[1] * (x.ndim - 1), device=x.device) >= self.probability

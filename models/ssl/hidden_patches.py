@@ -59,14 +59,14 @@ class HiddenPatches(Recipe, ABC):
 
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
         images = stacked_global_views(batch)
-        seen = self.see(images)
+        seen = self.see(images, batch.global_views)
         loss = self.loss(seen.predicted, taken(self.targets(images), seen.hidden))
         return RecipeOutput(loss, self.encoder.pooled(seen.tokens))
 
-    def see(self, images: Float[Tensor, "rows channels height width"]) -> Seen:
-        """What is made of images after a mask is drawn."""
+    def see(self, images: Float[Tensor, "rows channels height width"], views: int = 1) -> Seen:
+        """What is made of images after a mask is drawn; of as many views of them, one after the other."""
         grid = grid_of(images.shape[2], images.shape[3], self.encoder.patch)
-        mask = self.masking(len(images), grid, images.device)
+        mask = self.masking(len(images), grid, images.device, views)
         _, hidden = visible_and_hidden(mask)
         tokens = self.encoder.tokens(images, mask=mask, mask_token=self.mask_token)
         return Seen(mask, hidden, tokens, self.head(taken(tokens[:, 1:], hidden)))

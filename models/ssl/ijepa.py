@@ -58,7 +58,7 @@ class IJEPA(Recipe):
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
         images = stacked_global_views(batch)
         grid = grid_of(images.shape[2], images.shape[3], self.encoder.patch)
-        context, targets = self.masking(len(images), grid, images.device)
+        context, targets = self.masking(len(images), grid, images.device, batch.global_views)
         tokens = self.encoder.tokens(images, keep=context)
         blocks = targets.shape[1]
         predicted = self.predictor(

@@ -57,7 +57,8 @@ class MAE(Recipe):
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
         images = stacked_global_views(batch)
         patches = patchify(images, self.encoder.patch)
-        visible, hidden = visible_and_hidden(self.masking(len(images), self._grid(images), images.device))
+        mask = self.masking(len(images), self._grid(images), images.device, batch.global_views)
+        visible, hidden = visible_and_hidden(mask)
         tokens = self.encoder.tokens(images, keep=visible)
         target = taken(normalised_patches(patches) if self.normalise else patches, hidden)
         loss = squared_error(self.decoder(tokens, visible, hidden), target)

@@ -100,7 +100,7 @@ class MaskedDistillation(Recipe, ABC):
         passes.pairs(batch.global_views, len(batch.views))
         images = stacked_global_views(batch)
         grid = grid_of(images.shape[2], images.shape[3], self.encoder.patch)
-        mask = self.masking(len(images), grid, images.device)
+        mask = self.masking(len(images), grid, images.device, batch.global_views)
         targets = self.probabilities(*self._teach(images, mask, batch.global_views), self.temperature(moment.epoch))
         tokens = self.encoder.tokens(images, mask=mask, mask_token=self.mask_token)
         pooled = self.encoder.pooled(tokens)

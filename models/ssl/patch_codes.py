@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.ssl.state.gather import gather, processes
+from models.ssl.state.gather import gather
 from models.ssl.state.reduce import sum_over_processes
 from runs.errors import ConfigError
 
@@ -65,9 +65,11 @@ class PatchCodes(nn.Module):
         self.centers += rate[:, None] * (total - size[:, None] * self.centers)
 
     def _start(self, own: Float[Tensor, "rows patches pixels"]) -> None:
-        by_rank = gather(own.to(self.centers.dtype)).unflatten(0, (processes(), -1))
-        flat = by_rank.transpose(0, 1).flatten(0, 2)  # the order in which one process has them
+        own = own.to(self.centers.dtype)
+        flat = gather(own).flatten(0, 1).unique(dim=0)  # sorted: the same however ranks share the views
         if len(flat) < len(self.centers):
-            raise ConfigError(f"codes is {len(self.centers)}, more than the {len(flat)} patches of a batch; lower it")
+            raise ConfigError(
+                f"codes is {len(self.centers)}, more than the {len(flat)} different patches of a batch; lower it"
+            )
         self.centers.copy_(flat[torch.randperm(len(flat), device=flat.device)[: len(self.centers)]])
         self.started.fill_(True)

@@ -36,11 +36,13 @@ class Blockwise:
     smallest: float = 0.08
     aspect: float = 0.3
 
-    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device) -> Bool[Tensor, "rows patches"]:
+    def __call__(
+        self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1
+    ) -> Bool[Tensor, "rows patches"]:
         """Hidden patches."""
         patches = grid[0] * grid[1]
         counts = torch.full((rows,), hidden_count(self.share, patches), device=device)
-        return blockwise(counts, grid, self.smallest, self.aspect)
+        return blockwise(counts, grid, self.smallest, self.aspect, views=views)
 
 
 def blockwise(
@@ -49,6 +51,7 @@ def blockwise(
     smallest: float = 0.08,
     aspect: float = 0.3,
     rectangles: int = 16,
+    views: int = 1,
 ) -> Bool[Tensor, "rows patches"]:
     """Masks that hide exactly ``counts`` patches each.
 
@@ -57,14 +60,14 @@ def blockwise(
     """
     rows, device = len(counts), counts.device
     patches = grid[0] * grid[1]
-    draws = shared_uniform(rows, rectangles, 4, device=device)
+    draws = shared_uniform(rows, rectangles, 4, views=views, device=device)
     least = math.ceil(smallest * patches)
     area = least + draws[..., 0] * (counts[:, None] - least).clamp(min=0)
     ratio = torch.exp(math.log(aspect) * (2 * draws[..., 1] - 1))
     inside = rectangle(area, ratio, draws[..., 2], draws[..., 3], grid)
     thrown = torch.arange(rectangles, device=device)[:, None].expand(-1, patches)
     covered_by = torch.where(inside, thrown, rectangles).amin(1)
-    return first_of(covered_by + shared_uniform(rows, patches, device=device), counts[:, None])
+    return first_of(covered_by + shared_uniform(rows, patches, views=views, device=device), counts[:, None])
 
 
 def rectangle(

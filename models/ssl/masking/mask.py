@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Int, Shaped
@@ -10,8 +10,15 @@ from torch import Tensor
 
 from runs.errors import ConfigError
 
-Masking = Callable[[int, tuple[int, int], torch.device], Bool[Tensor, "rows patches"]]
-"""(rows, grid, device) -> hidden patches, equally many of every row, drawn alike however many ranks share the rows."""
+
+class Masking(Protocol):
+    """Which patches are hidden, drawn alike however many ranks share the rows."""
+
+    def __call__(
+        self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1
+    ) -> Bool[Tensor, "rows patches"]:
+        """Hidden patches, equally many of every row; ``views`` of the images follow one another in the rows."""
+        ...
 
 
 def hidden_count(share: float, patches: int) -> int:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.encoders.shared_draw import deal
+from models.encoders.shared_draw import deal, own_rows
 from models.ssl.masking.blockwise import rectangle
 from models.ssl.masking.random import first_of
 from runs.errors import ConfigError
@@ -63,10 +63,9 @@ class MultiBlock:
             if not 0 < low <= high <= most:
                 raise ConfigError(f"masking.{name} is {[low, high]}; give an increasing range in (0, {most:g}]")
 
-    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device) -> Blocks:
+    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1) -> Blocks:
         """Context and targets of this rank's rows."""
-        ranks, rank = deal()
-        rows *= ranks
+        rows *= deal()[0]
         sizes = torch.rand(3, device=device)
         area = _between(self.target_area, sizes[0]) * grid[0] * grid[1]
         ratio = torch.exp(_between((math.log(self.target_aspect[0]), math.log(self.target_aspect[1])), sizes[1]))
@@ -79,7 +78,7 @@ class MultiBlock:
         order = 2.0 * ~free + 1.0 * ~context
         smallest = int((free & context).sum(1).amin().clamp(min=1))
         chosen = first_of(order + torch.rand(order.shape, device=device), smallest)
-        return Blocks(_indices(chosen)[rank::ranks], _indices(target)[rank::ranks])
+        return Blocks(own_rows(_indices(chosen), views), own_rows(_indices(target), views))
 
 
 def _between(limits: tuple[float, float], share: Tensor) -> Tensor:

@@ -24,10 +24,12 @@ class RandomMasking:
 
     share: float
 
-    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device) -> Bool[Tensor, "rows patches"]:
+    def __call__(
+        self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1
+    ) -> Bool[Tensor, "rows patches"]:
         """Hidden patches."""
         patches = grid[0] * grid[1]
-        return first_of(shared_uniform(rows, patches, device=device), hidden_count(self.share, patches))
+        return first_of(shared_uniform(rows, patches, views=views, device=device), hidden_count(self.share, patches))
 
 
 def first_of(priority: Shaped[Tensor, "rows patches"], count: int | Tensor) -> Bool[Tensor, "rows patches"]:

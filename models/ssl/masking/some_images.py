@@ -44,9 +44,11 @@ class SomeImages:
         if not 0 < low <= high < 1:
             raise ConfigError(f"masking.share is {[low, high]}; give an increasing range inside (0, 1)")
 
-    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device) -> Bool[Tensor, "rows patches"]:
+    def __call__(
+        self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1
+    ) -> Bool[Tensor, "rows patches"]:
         """Hidden patches; none in some rows, at least one in the others."""
-        masked, where = shared_uniform(rows, 2, device=device).unbind(1)
+        masked, where = shared_uniform(rows, 2, views=views, device=device).unbind(1)
         low, high = self.share
         count = ((low + (high - low) * where) * grid[0] * grid[1]).round().clamp(min=1).long()
-        return blockwise(torch.where(masked < self.probability, count, 0), grid)
+        return blockwise(torch.where(masked < self.probability, count, 0), grid, views=views)

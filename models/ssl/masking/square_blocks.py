@@ -27,7 +27,9 @@ class SquareBlocks:
     share: float
     block: int
 
-    def __call__(self, rows: int, grid: tuple[int, int], device: torch.device) -> Bool[Tensor, "rows patches"]:
+    def __call__(
+        self, rows: int, grid: tuple[int, int], device: torch.device, views: int = 1
+    ) -> Bool[Tensor, "rows patches"]:
         """Hidden patches.
 
         Raises
@@ -38,5 +40,5 @@ class SquareBlocks:
         if self.block < 1 or grid[0] % self.block or grid[1] % self.block:
             raise ConfigError(f"masking.block is {self.block}, which does not divide a grid of {grid[0]} x {grid[1]}")
         coarse = (grid[0] // self.block, grid[1] // self.block)
-        squares = RandomMasking(self.share)(rows, coarse, device).unflatten(1, coarse)
+        squares = RandomMasking(self.share)(rows, coarse, device, views).unflatten(1, coarse)
         return squares.repeat_interleave(self.block, 1).repeat_interleave(self.block, 2).flatten(1)

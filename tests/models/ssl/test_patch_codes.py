@@ -58,7 +58,7 @@ def learned(rank: int | None) -> torch.Tensor:
     codes = PatchCodes(5, 6)
     for seed in range(3):
         patches = clusters(8, seed)[0] + torch.randn(8, 4, 5, generator=torch.Generator().manual_seed(seed))
-        own = patches if rank is None else patches[rank::2]
+        own = patches if rank is None else patches.chunk(2)[rank]
         codes.update(own, codes(own))
     return codes.centers
 
@@ -71,5 +71,5 @@ def test_two_processes_learn_the_codes_of_one() -> None:
 def test_too_few_codes_or_patches_are_refused() -> None:
     with pytest.raises(ConfigError, match="codes is 1"):
         PatchCodes(5, 1)
-    with pytest.raises(ConfigError, match="codes is 50, more than the 8 patches"):
+    with pytest.raises(ConfigError, match="codes is 50, more than the 8 different patches"):
         PatchCodes(5, 50)(torch.randn(2, 4, 5))
