@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from data.pairs.embeddings import EmbeddingPair
 from tasks.pairs.labels import label
-from tasks.pairs.panels import BLUE, ORANGE, panels, png
+from tasks.panels import BLUE, ORANGE, panels, png
 
 
 def alpha_figure(

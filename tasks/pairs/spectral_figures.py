@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from data.pairs.graph import PairGraph
 from solvers.spectral.references import eigenmaps, top_eigenvectors
-from tasks.pairs.panels import BLUE, GREY, ORANGE, panels, png
+from tasks.panels import BLUE, GREY, ORANGE, panels, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ import numpy as np
 
 from data.pairs.modes import Modes
 from solvers.dynamics.linear_twins import TwinFlow, TwinPath
-from tasks.pairs.panels import BLUE, GREEN, GREY, ORANGE, panels, png
 from tasks.pairs.twins_sgd import Comparison
+from tasks.panels import BLUE, GREEN, GREY, ORANGE, panels, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solvers.dynamics.one_layer_path import Path
+from tasks.panels import BLUE, GREEN, GREY, ORANGE, panels, png
 from tasks.text import theorems
 from tasks.text.learning_rates import LearningRates
 from tasks.text.sgd_beside_flow import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"
 
 
 def theorem_figure(path: Path, sweep: list[Path], rates: LearningRates, entropy: np.ndarray) -> bytes:
     """Fates, growth factors, relative gain, growth, fitting times and the control by learning rates, for one vocabulary."""
-    figure, axes = _panels(2, 3)
+    figure, axes = panels(3, rows=2)
     _fates(axes[0], path)
     _growth_factors(axes[1], path)
     _relative_gain(axes[2], path)
     _growth(axes[3], path)
     _fitting_times(axes[4], sweep)
     _control(axes[5], rates, entropy)
-    return _png(figure)
+    return png(figure)
 
 
 def sgd_figure(comparison: Comparison) -> bytes:
     """Attention logits, decoder and token weights of the first class: SGD's mean and range, the dynamics on top."""
-    figure, axes = _panels(1, 3)
+    figure, axes = panels(3)
     dynamics = comparison.path.dynamics
     distinct, query = dynamics.distinct[0], dynamics.query[0]
     tokens = [
@@ -66,7 +63,7 @@ def sgd_figure(comparison: Comparison) -> bytes:
     axes[0].plot([], [], color="black", linestyle="--", linewidth=1, label="theory; colours: SGD, mean and range")
     handles = [pair for axis in axes for pair in zip(*axis.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*handles, strict=True), loc="outside lower center", ncols=len(handles), fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def _laid_over(
@@ -154,24 +151,3 @@ def _over_time(axis: Axes, title: str) -> None:
     axis.set_xscale("log")
     axis.set_xlabel("$t / t_0'$")
     axis.set_title(title)
-
-
-def _panels(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6 * columns, 3.4 * rows), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    return figure, axes
-
-
-def _png(figure: Figure) -> bytes:
-    for axis in figure.axes:
-        axis.title.set_fontsize(9)
-        if legend := axis.get_legend():
-            for text in legend.get_texts():
-                text.set_fontsize(7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-    return buffer.getvalue()

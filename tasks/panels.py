@@ -1,4 +1,4 @@
-"""The sheet that the figures of the theory are drawn on."""
+"""The sheet that the figures of theories are drawn on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"
 
 
-def panels(columns: int, height: float = 3.6) -> tuple[Figure, list[Axes]]:
-    """A row of axes with a light grid."""
+def panels(columns: int, rows: int = 1, height: float = 3.6) -> tuple[Figure, list[Axes]]:
+    """Axes with a light grid, row by row; ``height`` is that of a row."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.8 * columns, height), layout="constrained")
-    axes = list(figure.subplots(1, columns, squeeze=False).ravel())
+    figure = Figure(figsize=(4.8 * columns, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for axis in axes:
         axis.grid(alpha=0.3)
     return figure, axes
