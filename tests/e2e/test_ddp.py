@@ -32,7 +32,7 @@ def table(launch: Launcher) -> pd.DataFrame:
     return frame[~frame["metric"].map(is_clock)].reset_index(drop=True)
 
 
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_two_processes_and_one_give_the_same_results_for_odd_numbers_of_instances(tmp_path: Path, count: int) -> None:
     one, two = Launcher(tmp_path / "one"), Launcher(tmp_path / "two")
     for launch, hardware in ((one, "cpu"), (two, "ddp_cpu")):

@@ -83,13 +83,14 @@ def the_run(outputs: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.timeout(900)  # some forty starts of the launcher
 def test_a_run_whose_disk_fails_at_any_moment_ends_as_an_undisturbed_one_when_started_again(
-    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], every: int
 ) -> None:
     assert run(None, monkeypatch) == 0
     expected, expected_traces = results(the_run(outputs)), traces(the_run(outputs))
-    for n in itertools.count(1):
+    for n in itertools.count(1, every):
         for path in sorted(outputs.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         disk = Disk(n)

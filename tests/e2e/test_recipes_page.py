@@ -16,7 +16,9 @@ from tests.e2e.conftest import ROOT
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`([^`\n]+)`\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BRIEF = " data.source.train_per_class=8 data.source.test_per_class=2 data.batch_size=32 data.size=16 task/protocols=none"
+BRIEF = (
+    " data.source.train_per_class=8 data.source.test_per_class=2 data.batch_size=32 data.size=16 task/protocols=none"
+)
 
 
 @pytest.fixture

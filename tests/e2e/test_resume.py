@@ -36,7 +36,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return final_state(launch.outputs)
 
 
-@pytest.mark.parametrize("step", [0, 7, 12, 35])
+@pytest.mark.parametrize("step", [0, 12, *(pytest.param(step, marks=pytest.mark.slow) for step in (7, 35))])
 def test_training_killed_at_a_step_continues_the_same_trajectory(
     launch: Launcher, undisturbed: dict, step: int
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_whole_method_runs_and_is_then_finished(undisturbed: Launcher) -> No
     assert (folder / "metrics.json").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_policy_and_the_same_results(undisturbed: Launcher, launch: Launcher) -> None:
     run = launch(*BRIEF, "hardware=ddp_cpu")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -65,6 +66,7 @@ def test_two_processes_give_the_same_policy_and_the_same_results(undisturbed: La
     assert bounds(launch) == pytest.approx(bounds(undisturbed))
 
 
+@pytest.mark.slow
 def test_a_training_killed_midway_ends_as_an_undisturbed_one(undisturbed: Launcher, launch: Launcher) -> None:
     process = launch.start(*BRIEF)
     while process.poll() is None and not list(launch.outputs.rglob("last.ckpt")):

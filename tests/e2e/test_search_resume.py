@@ -59,7 +59,9 @@ def stop_at_random(launch: Launcher, number: int, clock: random.Random, longest:
     return process.returncode
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_search_stopped_midway_ends_as_an_undisturbed_one(
     launch: Launcher, undisturbed: Launcher, number: signal.Signals
 ) -> None:

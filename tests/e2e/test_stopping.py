@@ -12,7 +12,7 @@ from tests.e2e.conftest import Launcher
 TRAINING = ["-m", "experiment=toy/learning", "callbacks.keep_last.every_seconds=3600"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stopped_sweep_of_trainings_has_no_failure_and_goes_on_from_there(launch: Launcher, number: int) -> None:
     process = launch.start(*TRAINING, "task.step_seconds=0.5")
     while not any(launch.outputs.rglob("events.jsonl")):

@@ -27,7 +27,7 @@ def executions(journal: Path) -> collections.Counter[str]:
     return collections.Counter(journal.read_text().split("\n")[:-1])
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["joblib", pytest.param("basic", marks=pytest.mark.slow)])
 def test_the_other_jobs_finish_the_report_names_the_dead_and_the_same_command_redoes_only_them(
     launch: Launcher, tmp_path: Path, launcher: str
 ) -> None:

@@ -66,6 +66,7 @@ def curve(launch: Launcher) -> pd.DataFrame:
     return pd.read_parquet(folder / "iterations.parquet")
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bit_for_bit_as_the_undisturbed_one(
     launch: Launcher, undisturbed: Launcher, text: str
 ) -> None:
