@@ -113,7 +113,7 @@ def test_ibots_centres_move_after_the_loss_by_a_tenth_of_the_mean() -> None:
 def test_a_batch_without_any_masked_image_has_a_loss_and_gradients() -> None:
     for name in ("ibot", "dinov2"):
         recipe = built(name)
-        recipe.masking = lambda rows, grid, device: torch.zeros(rows, 16, dtype=torch.bool)
+        recipe.masking = lambda rows, grid, device, views: torch.zeros(rows, 16, dtype=torch.bool)
         output = recipe(views(number=2), START)
         output.loss.backward()
         recipe.after_step(START)
