@@ -11,6 +11,13 @@ import torch.distributed
 from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Sampler
 
 
+def place() -> tuple[int, int]:
+    """Number of processes that share the data, and this one's rank; (1, 0) without ``torch.distributed``."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_world_size(), torch.distributed.get_rank()
+    return 1, 0
+
+
 class EpochShuffle(Sampler[int]):
     """A permutation per epoch that depends on seed and epoch alone, not on the global random state."""
 

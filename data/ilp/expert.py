@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import torch
-import torch.distributed
 from torch.utils.data import DataLoader, Subset
 
 from data.ilp.expert_collection import Collector, ExpertCollection
@@ -15,7 +14,7 @@ from data.ilp.expert_states import ExpertStates, SetChoice
 from data.ilp.features.dynamic import WINDOW
 from data.ilp.instances import IntegerPrograms
 from data.ilp.state_batch import StateBatch, collate
-from data.loading import EpochShuffle, RankShare, ResumableLoader
+from data.loading import EpochShuffle, RankShare, ResumableLoader, place
 from data.modules import ProblemData
 from runs.cache import Collection
 from runs.errors import ConfigError
@@ -187,7 +186,7 @@ class ExpertPrograms(ProblemData):
             )
         if self.train_states is None:
             return []
-        ranks, rank = _place()
+        ranks, rank = place()
         if self.batch_size % ranks:
             raise ConfigError(f"data.batch_size is {self.batch_size}, which {ranks} processes cannot share equally")
         share = RankShare(len(self.train_states), self.seed, self.batch_size, ranks, rank)
@@ -197,7 +196,7 @@ class ExpertPrograms(ProblemData):
         """Validation states in order, each seen by one rank."""
         if self.validation_states is None:
             return super().val_dataloader()
-        ranks, rank = _place()
+        ranks, rank = place()
         if len(self.validation_states) < ranks:
             raise ConfigError(
                 f"there are {len(self.validation_states)} validation states for {ranks} processes; raise data.train.count "
@@ -212,10 +211,3 @@ class ExpertPrograms(ProblemData):
 
     def _loading(self) -> dict[str, Any]:
         return {"collate_fn": collate, "num_workers": self.workers, "persistent_workers": self.workers > 0}
-
-
-def _place() -> tuple[int, int]:
-    """Number of processes and this one's rank."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_world_size(), torch.distributed.get_rank()
-    return 1, 0

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -16,7 +15,7 @@ from data.images.order import FullBatches
 from data.images.source import ImageSet, ImageSource
 from data.images.subset import split
 from data.images.views.view_set import Views, ViewSet
-from data.loading import ResumableLoader
+from data.loading import ResumableLoader, place
 from runs.errors import ConfigError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -120,9 +119,7 @@ class ImageData(pl.LightningDataModule):
         ConfigError
             The ranks cannot share a batch equally, or the images do not fill one.
         """
-        ranks, rank = 1, 0
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+        ranks, rank = place()
         train = self.sets["train"]
         order = FullBatches(len(train), self.seed, self.batch_size, ranks, rank)
         share = self.batch_size // ranks

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from data.images.order import FullBatches
 from data.images.subset import per_class
 from data.images.views.view_set import Views
-from data.loading import ResumableLoader
+from data.loading import ResumableLoader, place
 from data.tables.masking import FeatureMasking
 from data.tables.table import Table, bundled
 from runs.errors import ConfigError, nearest
@@ -112,9 +111,7 @@ class TableData(pl.LightningDataModule):
         ConfigError
             The ranks cannot share a batch equally, or the rows do not fill one.
         """
-        ranks, rank = 1, 0
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+        ranks, rank = place()
         rows = self._standardised("train")
         order = FullBatches(len(rows), self.seed, self.batch_size, ranks, rank)
         return ResumableLoader(rows, self.batch_size // ranks, self.seed, sampler=order, collate_fn=_as_it_is)
