@@ -72,3 +72,24 @@ def watch() -> Iterator[threading.Event]:
         _watching = False
         for number, handler in previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Let SIGTERM raise :class:`Interrupted` while the block runs, as Ctrl-C raises an exception by itself.
+
+    For long work inside one batch of Lightning's loops, whose own handler waits for the end of the batch. Outside the main
+    thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous if previous is not None else signal.SIG_DFL)

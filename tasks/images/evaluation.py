@@ -11,6 +11,7 @@ from torch import nn
 from runs import instances
 from runs.errors import ConfigError
 from runs.instances import InstanceResult
+from runs.interrupt import at_once
 from tasks.images.protocols.suite import Suite
 from tasks.images.trained_run import TrainedRun
 
@@ -65,6 +66,7 @@ class CheckpointEvaluation(lightning.LightningModule):
         """One step; asked for where no data was chosen."""
         return [0]
 
+    @at_once()
     def test_step(self, batch: Any, index: int) -> None:
         """The protocols, once."""
         folder = Path(self.trainer.default_root_dir)

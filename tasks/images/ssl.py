@@ -19,6 +19,7 @@ from runs import instances
 from runs.errors import ConfigError
 from runs.files import atomic_write
 from runs.instances import InstanceResult
+from runs.interrupt import at_once
 from solvers.gradient.warmup_cosine import WarmupCosine
 from tasks.images.collapse_alarm import CollapseAlarm
 from tasks.images.history import History
@@ -171,6 +172,7 @@ class SelfSupervised(lightning.LightningModule):
             point |= self._judged(f"epoch_{self.current_epoch + 1}")
         self.log_dict(self.history.close(self.current_epoch + 1, point))
 
+    @at_once()
     def test_step(self, batch: Any, index: int) -> None:
         """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
         columns, data = self.history.columns(), self.trainer.datamodule  # type: ignore[attr-defined]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -66,6 +68,18 @@ def test_a_checkpoint_that_is_not_given_is_one_line(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "checkpoint is null; give checkpoint=RUN_FOLDER" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_sigterm_ends_a_long_protocol(checkpoint: Path, tmp_path: Path) -> None:
+    launch, begun = Launcher(tmp_path / "outputs"), tmp_path / "begun"
+    slow = f"+task.protocols.protocols.slow={{_target_:toy_paper.slow_protocol.SlowProtocol,begun:'{begun}'}}"
+    run = launch.start(*SMALL, f"checkpoint='{checkpoint}'", slow, REPRISE_CACHE=str(tmp_path / "cache"))
+    deadline = time.monotonic() + 120
+    while not begun.exists():
+        assert run.poll() is None and time.monotonic() < deadline, run.communicate()[0]
+        time.sleep(0.1)
+    run.terminate()
+    assert run.wait(60) == 128 + signal.SIGTERM
 
 
 @pytest.mark.slow
