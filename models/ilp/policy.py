@@ -14,6 +14,7 @@ from data.ilp.features.dynamic import WINDOW
 from data.ilp.features.feature_set import EDGE_FEATURES, ROW_FEATURES, STATIC, VARIABLE_FEATURES, FeatureSet
 from data.ilp.state_batch import StateBatch
 from models.graphs.prenorm import Prenorm
+from models.precision import full_precision
 from runs.errors import ConfigError
 
 Init = Literal["orthogonal", "default"]
@@ -125,6 +126,7 @@ class NeighborhoodPolicy(nn.Module):
         return self.head(self.backbone(v, encoded.rows, encoded.edge_index, encoded.edges)).squeeze(1)
 
     @torch.no_grad()
+    @full_precision
     def encode_static(
         self,
         variables: Float[Tensor, "variables 95"],
@@ -132,7 +134,7 @@ class NeighborhoodPolicy(nn.Module):
         edge_index: Int[Tensor, "2 edges"],
         edges: Float[Tensor, "edges 2"],
     ) -> EncodedInstance:
-        """Everything of :meth:`forward` that does not depend on the incumbents (section 6); without gradients."""
+        """Everything of :meth:`forward` that does not depend on the incumbents (section 6); no gradients, no autocast."""
         absent = variables.new_zeros(len(variables), VARIABLE_FEATURES - STATIC)
         normalized = self.variable_norm(self._seen(torch.cat([variables, absent], 1)))[:, :STATIC]
         first_layer = nn.functional.linear(normalized, self.variable_input.weight[:, :STATIC], self.variable_input.bias)
@@ -140,8 +142,10 @@ class NeighborhoodPolicy(nn.Module):
         return EncodedInstance(first_layer, c, e, edge_index)
 
     @torch.no_grad()
+    @full_precision
     def score(self, encoded: EncodedInstance, dynamic: Float[Tensor, "variables 9"]) -> Float[Tensor, " variables"]:
-        """The logits of :meth:`forward` for new incumbents of an encoded instance; without gradients."""
+        """The logits of :meth:`forward` for new incumbents of an encoded instance; without gradients or autocast, whose
+        short numbers would tie."""
         norm = self.variable_norm
         seen = torch.where(self.visible[STATIC:], dynamic, 0.0)
         normalized = (seen - norm.mean[STATIC:]) / norm.std[STATIC:]

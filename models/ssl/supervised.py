@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.precision import full_precision
 from models.ssl import passes
 from models.ssl.joint_embedding import output
-from models.ssl.precision import full_precision
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 from models.ssl.state.reduce import mean_over_processes
 

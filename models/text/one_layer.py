@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.precision import full_precision
 from models.text.closed_form import NormalizedAttentionCrossEntropy, exponentials
 from models.text.parametrization import Embedding, Init, Pairwise, Shape
 from runs.errors import ConfigError
@@ -89,6 +90,7 @@ class OneLayerTransformer(nn.Module):
         self.register_buffer("encoding", encoding, persistent=False)
         self.is_plain = (normalization, heads, residual, positions) == ("norm", 1, False, None)
 
+    @full_precision
     def loss(
         self,
         query: Int[Tensor, "R batch"],
@@ -105,6 +107,7 @@ class OneLayerTransformer(nn.Module):
             functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target).mean(1)
         )
 
+    @full_precision
     def forward(
         self,
         query: Int[Tensor, "R batch"],

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_views
-from models.ssl.precision import full_precision
 from models.ssl.state.reduce import mean_over_processes
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_positive, check_views
 from models.ssl.losses.pairs import similarities
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather, rank_offset
 from models.ssl.state.reduce import mean_over_processes
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_positive
-from models.ssl.precision import full_precision
 from models.ssl.state.reduce import mean_over_processes
 from runs.errors import ConfigError
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_views
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather, rank_offset
 from models.ssl.state.reduce import mean_over_processes
 

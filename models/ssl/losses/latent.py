@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from models.ssl.precision import full_precision
+from models.precision import full_precision
 from models.ssl.state.reduce import mean_over_processes
 
 

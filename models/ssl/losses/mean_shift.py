@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from models.ssl.precision import full_precision
+from models.precision import full_precision
 from models.ssl.state.reduce import mean_over_processes
 from runs.errors import ConfigError
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.ssl.precision import full_precision
+from models.precision import full_precision
 from models.ssl.state.reduce import mean_over_processes
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_views
 from models.ssl.losses.frobenius import product_moments
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_positive, check_views
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather, rank_offset
 from models.ssl.state.reduce import sum_over_processes
 from runs.errors import ConfigError

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_positive
 from models.ssl.losses.views import cross_entropy_of_views
-from models.ssl.precision import full_precision
 
 
 @full_precision

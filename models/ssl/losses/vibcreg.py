@@ -6,10 +6,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_views
 from models.ssl.losses.frobenius import product_moments
 from models.ssl.losses.vicreg import hinge
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather
 from models.ssl.state.reduce import mean_over_processes
 

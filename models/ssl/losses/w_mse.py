@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from models.precision import full_precision
 from models.ssl.losses.checks import check_views
 from models.ssl.losses.cosine import regression
-from models.ssl.precision import full_precision
 from models.ssl.state.gather import gather, processes
 from runs.errors import ConfigError
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl.precision import full_precision
+from models.precision import full_precision
 from models.ssl.state.gather import gather
 from runs.errors import ConfigError
 

@@ -7,7 +7,7 @@ import torch.distributed
 from jaxtyping import Float
 from torch import Tensor
 
-from models.ssl.precision import full_precision
+from models.precision import full_precision
 from models.ssl.state.gather import processes, rank_offset
 from models.ssl.state.reduce import sum_over_processes
 from runs.errors import ConfigError

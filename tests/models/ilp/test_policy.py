@@ -155,6 +155,19 @@ def test_the_cached_path_scores_as_the_whole_network(backbone: str, feature_set:
         torch.testing.assert_close(score, logits(policy, batch).detach(), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_search_ranks_by_full_precision_under_autocast(backbone: str) -> None:
+    policy, batch = policy_of(backbone), collate([random_state(4)])
+
+    def scores() -> torch.Tensor:
+        encoded = policy.encode_static(batch.variables[:, :95], batch.rows, batch.edge_index, batch.edges)
+        return policy.score(encoded, batch.variables[:, 95:])
+
+    with torch.autocast("cpu", torch.bfloat16):
+        under_autocast = scores()
+    assert torch.equal(under_autocast, scores())
+
+
 def test_the_share_of_foreign_inputs_is_that_of_values_beyond_five_deviations() -> None:
     policy, batch = policy_of(), collate([random_state(21)])
     batch.rows[:] = policy.row_norm.mean

@@ -112,6 +112,19 @@ def test_closed_form_gradients_are_those_of_finite_differences() -> None:
     )
 
 
+@pytest.mark.parametrize("options", [{}, *BROKEN], ids=str)
+def test_autocast_changes_nothing(options: dict[str, Any]) -> None:
+    transformer, data = model(**options).float(), batch()
+    data["counts"] = data["counts"].float()
+
+    def gradients(autocast: bool) -> tuple[Tensor, ...]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss = transformer.loss(**data).sum()
+        return torch.autograd.grad(loss, tuple(transformer.parameters()))
+
+    assert all(map(torch.equal, gradients(True), gradients(False)))
+
+
 def test_attention_logits_never_change_in_sum() -> None:
     """P_f^perp: a constant added to a row of Z changes nothing."""
     net, data = model(), batch()

@@ -1,4 +1,4 @@
-"""Losses, covariances and balanced assignments in single precision at least, whatever autocast says (page, section 11)."""
+"""What needs single precision at least, whatever autocast says: losses, covariances, balanced assignments, dynamics."""
 
 from __future__ import annotations
 
