@@ -10,7 +10,7 @@ export WANDB_MODE ?= offline
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-slow bench claims cluster-test browser clean
+.PHONY: help demo test lint test-slow gpu-test bench claims cluster-test browser clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,6 +38,9 @@ lint: $(READY) ## lint, types and import contracts only
 
 test-slow: $(READY) ## the longer tests
 	"$(BIN)/python" -m pytest -m slow
+
+gpu-test: $(READY) ## what needs a GPU: numbers as on the CPU, experiments of every paper that trains
+	"$(BIN)/python" -m pytest tests/gpu -n 4
 
 bench: $(READY) ## speed, side by side with peers, as ratios
 	"$(BIN)/python" -m benchmarks

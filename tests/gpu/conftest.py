@@ -1,0 +1,17 @@
+"""What needs a GPU: skipped where there is none; `make gpu-test` runs it alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.e2e.conftest import launch
+
+__all__ = ["launch"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if "tests/gpu/" in item.path.as_posix():
+                item.add_marker(pytest.mark.skip(reason="no CUDA GPU here"))
