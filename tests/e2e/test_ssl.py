@@ -139,6 +139,26 @@ def test_a_sweep_over_recipes_has_a_row_for_each_and_one_for_the_untrained_encod
     assert {"knn", "linear", "rank_me_h"} <= set(table["untrained"].index)
 
 
+SWEPT = {
+    "figure_collapse_small": ("ssl/ingredient=simsiam,simsiam_neither", {"rank_me_h", "spread_h"}),
+    "table_projector_small": ("model.projector.layers=0,2", {"knn", "knn_lost_in_projector"}),
+    "table_augmentation_small": ("ssl/augmentation=no_crop,local_2_small", {"knn"}),
+    "table_optimisation_small": ("ssl/optimisation=batch_64_sqrt,lars", {"knn"}),
+    "table_imbalance_small": ("ssl/small=vicreg,swav", {"knn"}),
+    "figure_rank_small": ("ssl/small=simclr,vicreg", {"spearman_rank_me_h", "lost_rank_me_h"}),
+}
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_a_comparison_has_a_row_for_each_of_its_changes(launch: Launcher, name: str) -> None:
+    (rows, measured), brief = SWEPT[name], ["trainer.max_epochs=3", "seed=0", "hydra/launcher=basic"]
+    run = launch("-m", f"experiment=ssl/{name}", *FAKE, *brief, rows)
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = pd.read_csv(next(launch.outputs.rglob("report.csv")))
+    assert table["method"].nunique() == 2
+    assert measured <= set(table["metric"])
+
+
 @pytest.mark.slow
 def test_a_search_without_labels_trains_all_and_keeps_one(launch: Launcher) -> None:
     run = launch("experiment=ssl/auto_small", *FAKE, "task.epochs=2")
