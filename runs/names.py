@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -68,11 +69,19 @@ def json_of(*paths: str, _root_: DictConfig) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
+def newest_sweep(experiment: str) -> str | None:
+    """The sweep that was begun last of an experiment, given as the path of its outputs without a sweep's own ending."""
+    path = Path(experiment).expanduser().absolute()
+    begun = {found.stat().st_mtime: found.parent for found in path.parent.glob(f"{path.name}-*/sweep.json")}
+    return str(begun[max(begun)]) if begun else None
+
+
 def register_resolvers() -> None:
     """Make these known to OmegaConf.
 
     ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
     :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
+    ``${newest_sweep:path}`` is :func:`newest_sweep`.
     ``${json_of:a,b.c}`` is the resolved content of these nodes as JSON: what an artifact made from them is known by.
     """
     resolvers: dict[str, Callable[..., Any]] = {
@@ -81,6 +90,7 @@ def register_resolvers() -> None:
         "jobs_at_once": jobs_at_once,
         "where_absent": lambda given, value: value if given is None else None,
         "json_of": json_of,
+        "newest_sweep": newest_sweep,
         "run_name": lambda *, _root_: run_name(_root_),
     }
     for name, resolver in resolvers.items():

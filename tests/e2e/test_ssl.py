@@ -16,7 +16,7 @@ FOLDER = ROOT / "conf" / "experiment" / "ssl"
 NAMES = sorted(
     path.stem
     for path in FOLDER.glob("*.yaml")
-    if path.stem[0] != "_" and ("experiment/ssl/_" in path.read_text() or path.stem.startswith("auto"))
+    if path.stem[0] != "_" and ("experiment/ssl/_" in path.read_text() or path.stem.startswith(("auto", "rank")))
 )
 FAKE = [
     "data=images/fake",
@@ -157,6 +157,12 @@ def test_a_comparison_has_a_row_for_each_of_its_changes(launch: Launcher, name: 
     table = pd.read_csv(next(launch.outputs.rglob("report.csv")))
     assert table["method"].nunique() == 2
     assert measured <= set(table["metric"])
+    if name == "figure_rank_small":
+        run = launch("experiment=ssl/rank_across_small")
+        assert run.returncode == 0, run.stdout + run.stderr
+        across = pd.read_parquet(next(launch.outputs.glob("ssl/rank_across_small/*/results.parquet")))
+        assert {"judged_checkpoints", "spearman_rank_me_h_across", "gain_rank_me_h_within"} <= set(across["metric"])
+        assert across.loc[across["metric"] == "judged_checkpoints", "value"].tolist() == [6]
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -25,3 +27,15 @@ def test_json_of_holds_resolved_nodes_and_nothing_else_of_the_configuration() ->
     assert cfg.key == before
     cfg.data.size = 4
     assert cfg.key != before
+
+
+def test_the_newest_sweep_is_the_one_begun_last_of_this_experiment(tmp_path: Path) -> None:
+    register_resolvers()
+    cfg = OmegaConf.create({"outputs": str(tmp_path), "sweep": '${newest_sweep:"${outputs}/a paper/figure"}'})
+    assert cfg.sweep is None
+    for name, age in (("figure-1", 5), ("figure-2", 9), ("figure_small-3", 1), ("figure-4", 2)):
+        (tmp_path / "a paper" / name).mkdir(parents=True)
+        if name != "figure-4":  # a run of its own
+            (tmp_path / "a paper" / name / "sweep.json").touch()
+            os.utime(tmp_path / "a paper" / name / "sweep.json", (1e9 - age, 1e9 - age))
+    assert cfg.sweep == str(tmp_path / "a paper" / "figure-1")
