@@ -15,6 +15,7 @@ from models.ssl.losses.dino import dino
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 from models.ssl.state.center import Center
 from models.ssl.target import Target
+from models.ssl.teacher_temperature import teacher_temperature as temperature_at
 
 
 @final
@@ -64,7 +65,8 @@ class DINO(Recipe):
         self.target = target(encoder, self.head)
         self.center = Center(self.head.width, center_momentum)
         self.student_temperature = student_temperature
-        self.teacher_temperature, self.teacher_warmup = tuple(teacher_temperature), teacher_warmup
+        (start, end), self.teacher_warmup = teacher_temperature, teacher_warmup
+        self.teacher_temperature = start, end
         self.frozen_epochs, self.centering = frozen_epochs, centering
         self._teacher: Tensor | None = None
 
@@ -80,8 +82,7 @@ class DINO(Recipe):
 
     def temperature(self, epoch: int) -> float:
         """T_t of an epoch."""
-        start, end = self.teacher_temperature
-        return end if epoch >= self.teacher_warmup else start + (end - start) * epoch / max(self.teacher_warmup - 1, 1)
+        return temperature_at(epoch, *self.teacher_temperature, self.teacher_warmup)
 
     def before_step(self, moment: Moment) -> None:
         if moment.epoch < self.frozen_epochs:

@@ -141,7 +141,8 @@ class SelfSupervised(lightning.LightningModule):
     def training_step(self, batch: Views, index: int) -> Float[Tensor, ""]:
         """Loss of the views of one batch."""
         labels = batch.labels if self.model.uses_labels else None
-        output = self.model(ViewBatch(batch.views, batch.global_views, labels), self.moment)
+        views = tuple(view.to(self.dtype) for view in batch.views)  # type: ignore[arg-type]
+        output = self.model(ViewBatch(views, batch.global_views, labels), self.moment)
         self.loss(output.loss.detach())
         self.log("loss", output.loss.detach())
         self.log_dict(output.terms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,8 @@ class Suite:
         """All metrics by name, on every process; figures go to ``folder``.
 
         All processes extract features together, then the first one evaluates. Test and inference modes of a trainer around
-        the call, and its autocast, are lifted: protocols train probes, in float32.
+        the call, and its autocast, are lifted: protocols train probes, in float32, and a model of
+        another precision is judged as its copy in this one.
 
         Parameters
         ----------
@@ -72,6 +74,8 @@ class Suite:
         """
         if not self.protocols and not self.pictures:
             return {}
+        if any(weight.dtype != torch.float32 for weight in model.parameters()):
+            model = copy.deepcopy(model).float()
         ranks = Ranks()
         with torch.inference_mode(False), torch.autocast(device.type, enabled=False), evaluating(model):
             parts = self.extraction.parts(image_parts(model, data, device, self.extraction.batch_size), data, ranks)

@@ -45,6 +45,13 @@ def test_a_trainers_inference_mode_and_autocast_change_nothing(tmp_path: Path) -
         assert suite(*protocols).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path) == expected
 
 
+def test_a_double_precision_model_is_judged_in_single_precision_and_stays_as_it_is(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    expected = suite(KNN(k=3), Collapse()).evaluate(recipe, tiny_data(), HOST, tmp_path)
+    assert suite(KNN(k=3), Collapse()).evaluate(recipe.double(), tiny_data(), HOST, tmp_path) == expected
+    assert all(weight.dtype == torch.float64 for weight in recipe.parameters())
+
+
 def test_the_second_evaluation_of_a_checkpoint_runs_no_encoder(tmp_path: Path) -> None:
     first, again = TinyRecipe(), TinyRecipe()
     made = [
