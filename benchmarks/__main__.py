@@ -24,6 +24,7 @@ NAMES = (
     "policy",
     "ssl_losses",
     "views",
+    "image_files",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -59,9 +59,19 @@ class FolderImages:
         images = [_as_tensor(self._clean(self.paths[i])) for i in chosen]
         return torch.stack(images) if images else torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)
 
+    def stored(self, index: int) -> UInt8[Tensor, "3 height width"]:
+        """One whole image, reduced to ``stored_side`` where it is larger.
+
+        Raises
+        ------
+        InvalidProblem
+            The file is no whole image: names it.
+        """
+        return _as_tensor(_open(self.paths[index], self.stored_side, enlarge=False))
+
     def padded(self, indices: Sequence[int]) -> tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, "batch 2"]]:
         """Whole images, each in the upper left of its frame, and their heights and widths."""
-        images = [_as_tensor(_open(self.paths[i], self.stored_side, enlarge=False)) for i in indices]
+        images = [self.stored(i) for i in indices]
         sizes = torch.tensor([image.shape[1:] for image in images])
         frames = torch.zeros(len(images), 3, *sizes.max(dim=0).values.tolist(), dtype=torch.uint8)
         for frame, image in zip(frames, images, strict=True):

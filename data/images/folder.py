@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 
+from data.images.decoded import DecodedImages
 from data.images.files import FolderImages
 from data.images.source import ImageSet, ImageSource
 from data.images.subset import split
+from runs.cache import ArtifactCache
 from runs.errors import ConfigError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
@@ -28,15 +30,27 @@ class Folder(ImageSource):
         The part held out where there is no test folder.
     seed
         Of what is held out.
+    decode_once
+        Whether the images of training steps are kept in ``cache``, decoded, and mapped into memory.
+    cache
+        The artifact cache.
 
     Raises
     ------
     ConfigError
-        A size is impossible.
+        A size is impossible, or there is no cache to decode into.
     """
 
     def __init__(
-        self, folder: str, size: int, clean_side: int, stored_side: int, test_fraction: float = 0.1, seed: int = 0
+        self,
+        folder: str,
+        size: int,
+        clean_side: int,
+        stored_side: int,
+        test_fraction: float = 0.1,
+        seed: int = 0,
+        decode_once: bool = False,
+        cache: str | None = None,
     ) -> None:
         if not 0 < size <= clean_side:
             raise ConfigError(
@@ -44,8 +58,11 @@ class Folder(ImageSource):
             )
         if stored_side < 1:
             raise ConfigError(f"stored_side is {stored_side}; give the pixels of the shorter side, say 512")
+        if decode_once and cache is None:
+            raise ConfigError("decode_once is true and cache null; give the folder of the artifact cache")
         self.folder = Path(folder).expanduser()
         self.sides = (size, clean_side, stored_side)
+        self.cache = ArtifactCache(cache) if decode_once and cache is not None else None
         self.test_fraction, self.seed = test_fraction, seed
 
     def train(self) -> ImageSet:
@@ -89,7 +106,10 @@ class Folder(ImageSource):
             place = folder / empty[0] if empty else folder
             raise ConfigError(f"{place} holds no image; images end in {', '.join(sorted(SUFFIXES))}")
         labels = torch.tensor([label for label, paths in enumerate(by_class) for _ in paths]) if classes else None
-        files = FolderImages([path for paths in by_class for path in paths], *self.sides)
+        found = [path for paths in by_class for path in paths]
+        files = (
+            FolderImages(found, *self.sides) if self.cache is None else DecodedImages(found, *self.sides, self.cache)
+        )
         return ImageSet(files, labels, tuple(classes), self.folder.name)
 
 
