@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from data.images.batches import CleanBatches, Stored, TrainingBatches
 from data.images.order import FullBatches
 from data.images.source import ImageSet, ImageSource
-from data.images.subset import split
+from data.images.subset import labels_of, split
+from data.images.support import Support
 from data.images.views.view_set import Views, ViewSet
 from data.loading import ResumableLoader, place
 from runs.errors import ConfigError, nearest
@@ -49,6 +50,8 @@ class ImageData(pl.LightningDataModule):
         Of what is held out; not the run's, so that seeds are compared on the same images.
     workers
         Processes that read images; of use where files are decoded.
+    support
+        Labelled images beside each batch, for recipes that use them; None for none.
 
     Attributes
     ----------
@@ -79,6 +82,7 @@ class ImageData(pl.LightningDataModule):
         validation_fraction: float = 0.1,
         split_seed: int = 0,
         workers: int = 0,
+        support: Support | None = None,
     ) -> None:
         super().__init__()
         for setting, value, least in (("size", size, 1), ("batch_size", batch_size, 2), ("workers", workers, 0)):
@@ -93,6 +97,7 @@ class ImageData(pl.LightningDataModule):
         self.mean, self.std = tuple(mean), tuple(std)
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
         self.validation_fraction, self.split_seed = validation_fraction, split_seed
+        self.support = support
 
     def setup(self, stage: str | None = None) -> None:
         """Read the images, once.
@@ -136,14 +141,31 @@ class ImageData(pl.LightningDataModule):
         if not isinstance(batch, Stored):
             return batch
         assert self.trainer is not None
-        return self.draw(batch, self.trainer.current_epoch)
+        return self.draw(batch, self.trainer.current_epoch, self.trainer.global_step)
 
-    def draw(self, batch: Stored, epoch: int) -> Views:
-        """The views of a batch in an epoch."""
-        views = self.views(
-            batch.images, batch.indices, self.seed, epoch, self.size, self.mean, self.std, sizes=batch.sizes
-        )
-        return Views(views, batch.labels, batch.indices, self.views.global_views)
+    def draw(self, batch: Stored, epoch: int, step: int = 0) -> Views:
+        """The views of a batch in an epoch, and of what the step sees beside it.
+
+        Raises
+        ------
+        ConfigError
+            Labelled images are wanted, and there are none, or too few.
+        """
+        views = self._views(self.views, batch, epoch)
+        support = None if self.support is None else self._beside(self.support, step, batch.images.device)
+        return Views(views, batch.labels, batch.indices, self.views.global_views, support)
+
+    def _views(self, views: ViewSet, batch: Stored, epoch: int) -> tuple[Tensor, ...]:
+        return views(batch.images, batch.indices, self.seed, epoch, self.size, self.mean, self.std, sizes=batch.sizes)
+
+    def _beside(self, support: Support, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """A view of the first kind of each image of the support, another one in every step."""
+        train = self.sets["train"]
+        chosen = support.draw(labels_of(train, "data.support"), self.seed, step, *place())
+        batch = TrainingBatches(train).__getitems__(chosen.tolist())
+        batch = Stored(*(None if part is None else part.to(device) for part in batch))  # type: ignore[arg-type]
+        assert batch.labels is not None
+        return self._views(ViewSet(first=self.views.views[0]), batch, step)[0], batch.labels
 
     def clean(self, split: str) -> ImageSet:
         """The images of a split as they are: ``train`` (what is trained on), ``validation`` or ``test``.

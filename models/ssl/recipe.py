@@ -22,11 +22,15 @@ class ViewBatch:
         How many of them are of full size.
     labels
         (batch,) classes, only for recipes that say ``uses_labels``.
+    support
+        Other images, (support, channels, height, width), and their classes (support,), only for recipes that say
+        ``uses_support``.
     """
 
     views: tuple[Float[Tensor, "batch channels height width"], ...]
     global_views: int
     labels: Int[Tensor, " batch"] | None = None
+    support: tuple[Float[Tensor, "support channels height width"], Int[Tensor, " support"]] | None = None
 
 
 class Moment(NamedTuple):
@@ -83,6 +87,9 @@ class Recipe(nn.Module, ABC):
 
     uses_labels: bool = False
     """Whether labels reach the loss. They never do for a self-supervised recipe."""
+
+    uses_support: bool = False
+    """Whether a step sees labelled images beside its batch."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

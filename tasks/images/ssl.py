@@ -115,6 +115,10 @@ class SelfSupervised(lightning.LightningModule):
                 f"recipe {type(self.model).__name__} needs labels and data '{data.name}' has none; choose a "
                 "self-supervised recipe, or sort the images into a folder per class"
             )
+        if self.model.uses_support and getattr(data, "support", None) is None:
+            raise ConfigError(
+                f"recipe {type(self.model).__name__} needs labelled images beside each batch; set data/support=balanced"
+            )
         if self.probe is None and self.probe_lr is not None and data.classes:
             self.probe = OnlineProbe(self.model.encoder.width, len(data.classes), self.probe_lr)  # type: ignore[arg-type]
         if self.trainer.world_size > 1 and self.sync_batch_norm:
@@ -142,7 +146,10 @@ class SelfSupervised(lightning.LightningModule):
         """Loss of the views of one batch."""
         labels = batch.labels if self.model.uses_labels else None
         views = tuple(view.to(self.dtype) for view in batch.views)  # type: ignore[arg-type]
-        output = self.model(ViewBatch(views, batch.global_views, labels), self.moment)
+        support = None
+        if self.model.uses_support and batch.support is not None:
+            support = batch.support[0].to(self.dtype), batch.support[1]  # type: ignore[arg-type]
+        output = self.model(ViewBatch(views, batch.global_views, labels, support), self.moment)
         self.loss(output.loss.detach())
         self.log("loss", output.loss.detach())
         self.log_dict(output.terms)

@@ -27,7 +27,8 @@ START = Moment(0, 20, 0, 10)
 
 def on_gpu(batch: ViewBatch) -> ViewBatch:
     labels = None if batch.labels is None else batch.labels.cuda()
-    return dataclasses.replace(batch, views=tuple(view.cuda() for view in batch.views), labels=labels)
+    support = None if batch.support is None else (batch.support[0].cuda(), batch.support[1].cuda())
+    return dataclasses.replace(batch, views=tuple(view.cuda() for view in batch.views), labels=labels, support=support)
 
 
 @pytest.mark.parametrize("size", [32, 24])

@@ -27,12 +27,15 @@ class Views:
         (batch,) of the images in the training set.
     global_views
         How many of the views are of full size.
+    support
+        A view of labelled images beside the batch, and their classes.
     """
 
     views: tuple[Float[Tensor, "batch 3 height width"], ...]
     labels: Int[Tensor, " batch"] | None
     indices: Int[Tensor, " batch"]
     global_views: int
+    support: tuple[Float[Tensor, "support 3 height width"], Int[Tensor, " support"]] | None = None
 
 
 class ViewSet:

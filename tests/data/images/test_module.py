@@ -19,6 +19,7 @@ from data.images.folder import Folder
 from data.images.module import ImageData
 from data.images.order import FullBatches
 from data.images.source import ImageSource
+from data.images.support import Support
 from data.images.views import Views
 from data.images.views.view import View
 from data.images.views.view_set import ViewSet
@@ -158,6 +159,19 @@ def test_the_trainer_sees_the_views_of_its_epoch_and_one_test_step(tmp_path: Pat
         assert torch.equal(seen.indices, views.indices) and torch.equal(seen.views[0], views.views[0])
     trainer.test(sees, datamodule=made, verbose=False)
     assert sees.tested is not None
+
+
+def test_a_support_is_a_view_of_balanced_images_and_another_in_every_step() -> None:
+    made = module(support=Support(per_class=2))
+    made.setup()
+    stored = next(iter(made.train_dataloader()))
+    first, again, later = (made.draw(stored, epoch=0, step=step).support for step in (3, 3, 4))
+    assert first is not None and again is not None and later is not None
+    classes = len(made.classes)
+    assert first[0].shape == (2 * classes, 3, made.size, made.size)
+    assert first[1].tolist() == [label for label in range(classes) for _ in range(2)]
+    assert torch.equal(first[0], again[0]) and not torch.equal(first[0], later[0])
+    assert made.draw(stored, epoch=0).views[0].shape == (*stored.images.shape[:2], made.size, made.size)
 
 
 def test_clean_images_are_normalised_and_in_order_and_splits_do_not_meet() -> None:

@@ -23,6 +23,7 @@ from models.ssl.mmcr import MMCR
 from models.ssl.moco_v2 import MoCoV2
 from models.ssl.moco_v3 import MoCoV3
 from models.ssl.nnclr import NNCLR
+from models.ssl.paws import PAWS
 from models.ssl.recipe import Moment, Recipe, ViewBatch
 from models.ssl.ressl import ReSSL
 from models.ssl.sigreg import LeJEPA
@@ -83,6 +84,7 @@ RECIPES: dict[str, Callable[[nn.Module], Recipe]] = {
     "spectral": partial(SpectralContrastive, projector=PROJECTOR),
     "frossl": partial(FroSSL, projector=PROJECTOR),
     "lejepa": partial(LeJEPA, projector=PROJECTOR),
+    "paws": partial(PAWS, projector=PROJECTOR, classes=4),
     "supervised": partial(Supervised, classes=4),
 }
 
@@ -98,14 +100,17 @@ def views_of(count: int = 2, dtype: torch.dtype = torch.float32) -> ViewBatch:
     generator = torch.Generator().manual_seed(0)
     images = 2 * torch.randn(BATCH, 3, 8, 8, generator=generator, dtype=torch.float64)
     noise = torch.randn(count, BATCH, 3, 8, 8, generator=generator, dtype=torch.float64)
-    return ViewBatch(tuple((images + n).to(dtype) for n in noise), 2, torch.arange(BATCH) % 4)
+    support = 2 * torch.randn(8, 3, 8, 8, generator=generator, dtype=torch.float64)
+    labels = torch.arange(BATCH) % 4
+    return ViewBatch(tuple((images + n).to(dtype) for n in noise), 2, labels, (support.to(dtype), labels[:8]))
 
 
 def part(batch: ViewBatch, rank: int, ranks: int) -> ViewBatch:
     """What one of several processes gets of a batch."""
-    assert batch.labels is not None
+    assert batch.labels is not None and batch.support is not None
     views = tuple(view.chunk(ranks)[rank] for view in batch.views)
-    return ViewBatch(views, batch.global_views, batch.labels.chunk(ranks)[rank])
+    images, labels = (part.chunk(ranks)[rank] for part in batch.support)
+    return ViewBatch(views, batch.global_views, batch.labels.chunk(ranks)[rank], (images, labels))
 
 
 def train(recipe: Recipe, batch: ViewBatch, steps: int, first: int = 0, lr: float = 0.02) -> list[float]:

@@ -112,6 +112,11 @@ def test_a_training_of_no_epochs_leaves_the_encoder_as_it_is(tmp_path: Path) -> 
     assert all(torch.equal(value, after[key]) for key, value in before.items())
 
 
+def test_a_recipe_with_a_support_refuses_data_without(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="PAWS needs labelled images beside each batch; set data/support=balanced"):
+        train(build("paws"), tmp_path, NoiseImages())
+
+
 def test_a_recipe_with_labels_refuses_data_without(tmp_path: Path) -> None:
     data = NoiseImages()
     data.classes = ()  # type: ignore[assignment]
