@@ -111,7 +111,7 @@ class CollapseAlarm(lightning.Callback):
     rank_share
         The rank of h is suspicious below this share of the untrained encoder's (BYOL, whole, falls to half of it).
     patience
-        Epochs in a row with a symptom before it rings.
+        Epochs in a row with a symptom before it rings; MAE's rank dips for one in its warm-up.
 
     Raises
     ------
@@ -119,7 +119,7 @@ class CollapseAlarm(lightning.Callback):
         ``rank_share`` is outside (0, 1], or ``patience`` below 1.
     """
 
-    def __init__(self, stop: bool = False, rank_share: float = 0.4, patience: int = 1) -> None:
+    def __init__(self, stop: bool = False, rank_share: float = 0.4, patience: int = 2) -> None:
         if not 0 < rank_share <= 1:
             raise ConfigError(f"callbacks.collapse_alarm.rank_share is {rank_share}; give a share in (0, 1]")
         if patience < 1:

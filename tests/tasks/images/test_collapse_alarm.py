@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -43,6 +44,27 @@ def test_a_whole_recipe_lacks_nothing(name: str) -> None:
 def test_what_was_taken_away_is_named(name: str, changes: dict[str, object], ingredient: str) -> None:
     (found,) = likely_ingredients(built(name, **changes))
     assert ingredient in found
+
+
+@pytest.mark.parametrize(
+    ("ranks", "rings"),
+    [
+        ([22.4, 9.4, 6.7, 9.7, 12.4], False),  # MAE, measured: a dip in the warm-up
+        ([63.7, 55.5, 46.9, 47.1, 48.4], False),  # SimSiam, measured
+        ([63.7, 20.3, 17.5, 17.5], True),  # neither predictor nor stop-gradient, measured
+    ],
+)
+@pytest.mark.filterwarnings("ignore:collapse")
+def test_a_rank_must_stay_low(tmp_path: Path, ranks: list[float], rings: bool) -> None:
+    alarm = CollapseAlarm()
+    history = SimpleNamespace(points={0: {"batch_rank_h": ranks[0]}}, signals={})
+    task = SimpleNamespace(history=history, model=build("simsiam"))
+    for epoch, rank in enumerate(ranks[1:]):
+        history.signals = {"batch_rank_h": rank}
+        place = {"is_global_zero": True, "default_root_dir": tmp_path, "should_stop": False}
+        trainer = SimpleNamespace(num_training_batches=1, current_epoch=epoch, **place)
+        alarm.on_train_batch_end(trainer, task, None, None, 0)
+    assert alarm.rung is rings
 
 
 def collapsing() -> SimSiam:
