@@ -1,4 +1,4 @@
-"""The sheet that the figures of theories are drawn on."""
+"""The sheet that figures of several panels are drawn on."""
 
 from __future__ import annotations
 

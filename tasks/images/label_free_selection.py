@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.stats import spearmanr
+
+from tasks.panels import panels, png
 
 SIGNALS = {
     "rank_me_h": lambda x: x,
@@ -48,15 +49,11 @@ def selection(columns: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 def selection_figure(columns: Mapping[str, np.ndarray]) -> bytes:
     """PNG: linear accuracy of the judged checkpoints over each signal, coloured by epoch."""
-    from matplotlib.figure import Figure
-
     judged = np.isfinite(columns[ACCURACY])
     shown = [name for name in SIGNALS if name in columns and np.isfinite(columns[name][judged]).any()]
-    figure = Figure(figsize=(3.0 * len(shown), 3.0), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(shown), squeeze=False, sharey=True)[0], shown, strict=True):
-        axes.scatter(columns[name][judged], columns[ACCURACY][judged], c=columns["epoch"][judged], cmap="viridis")
-        axes.set_xlabel(name)
-    figure.axes[0].set_ylabel("linear accuracy (%)")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    figure, axes = panels(len(shown))
+    for axis, name in zip(axes, shown, strict=True):
+        axis.scatter(columns[name][judged], columns[ACCURACY][judged], c=columns["epoch"][judged], cmap="viridis")
+        axis.set_xlabel(name)
+    axes[0].set_ylabel("linear accuracy (%)")
+    return png(figure)
