@@ -36,7 +36,8 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
         callbacks.append(lightning.callbacks.RichProgressBar())
     _hush()
     return lightning.Trainer(
-        **{key: hardware[key] for key in ("accelerator", "devices", "num_nodes", "strategy", "precision")},
+        **{key: hardware[key] for key in ("accelerator", "devices", "num_nodes", "precision")},
+        strategy=_strategy(hardware["strategy"]),
         **OmegaConf.to_container(cfg.trainer, resolve=True),  # type: ignore[arg-type]
         logger=TrainerLogger(log),
         callbacks=callbacks,
@@ -47,6 +48,14 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
         enable_model_summary=False,
         plugins=_plugins(),
     )
+
+
+def _strategy(name: str) -> Any:
+    """Lightning's strategy of this name; under DDP ranks that compute the same buffers, such as queues, do not send them."""
+    from pytorch_lightning.strategies import DDPStrategy
+
+    starts = {"ddp": "popen", "ddp_fork": "fork"}
+    return DDPStrategy(broadcast_buffers=False, start_method=starts[name]) if name in starts else name  # type: ignore[arg-type]
 
 
 def _hush() -> None:
