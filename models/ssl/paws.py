@@ -50,7 +50,8 @@ class PAWS(Recipe):
     ) -> None:
         super().__init__(encoder)
         self.projector, self.one_pass = projector(encoder.width), one_pass  # type: ignore[arg-type]
-        self.classes, self.smoothing = classes, smoothing
+        self.classes: int = classes
+        self.smoothing = smoothing
         self.temperature, self.sharpening, self.entropy_weight = temperature, sharpening, entropy_weight
 
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:

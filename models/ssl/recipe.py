@@ -90,6 +90,8 @@ class Recipe(nn.Module, ABC):
 
     uses_support: bool = False
     """Whether a step sees labelled images beside its batch."""
+    classes: int | None = None
+    """How many classes it tells apart, where it is made for a number of them."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

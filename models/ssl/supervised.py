@@ -34,7 +34,7 @@ class Supervised(Recipe):
     def __init__(self, encoder: nn.Module, classes: int, one_pass: bool = True) -> None:
         super().__init__(encoder)
         self.head = nn.Linear(encoder.width, classes)  # type: ignore[arg-type]
-        self.one_pass = one_pass
+        self.classes, self.one_pass = classes, one_pass
 
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:
         assert batch.labels is not None

@@ -115,9 +115,15 @@ class SelfSupervised(lightning.LightningModule):
                 f"recipe {type(self.model).__name__} needs labels and data '{data.name}' has none; choose a "
                 "self-supervised recipe, or sort the images into a folder per class"
             )
+        if data.classes and self.model.classes not in (None, len(data.classes)):
+            raise ConfigError(
+                f"model.classes is {self.model.classes} and data '{data.name}' has {len(data.classes)}; set "
+                f"model.classes={len(data.classes)}"
+            )
         if self.model.uses_support and getattr(data, "support", None) is None:
             raise ConfigError(
-                f"recipe {type(self.model).__name__} needs labelled images beside each batch; set data/support=balanced"
+                f"recipe {type(self.model).__name__} needs labelled images beside each batch; add "
+                "+data/support@data.support=balanced"
             )
         if self.probe is None and self.probe_lr is not None and data.classes:
             self.probe = OnlineProbe(self.model.encoder.width, len(data.classes), self.probe_lr)  # type: ignore[arg-type]

@@ -113,8 +113,16 @@ def test_a_training_of_no_epochs_leaves_the_encoder_as_it_is(tmp_path: Path) -> 
 
 
 def test_a_recipe_with_a_support_refuses_data_without(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="PAWS needs labelled images beside each batch; set data/support=balanced"):
+    with pytest.raises(ConfigError, match="PAWS needs labelled images beside each batch; add"):
         train(build("paws"), tmp_path, NoiseImages())
+
+
+@pytest.mark.parametrize("name", ["supervised", "paws"])
+def test_a_recipe_for_another_number_of_classes_is_refused(tmp_path: Path, name: str) -> None:
+    data = NoiseImages()
+    data.classes = ("a", "b", "c")  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"model.classes is 4 and data 'noise' has 3; set model.classes=3"):
+        train(build(name), tmp_path, data)
 
 
 def test_a_recipe_with_labels_refuses_data_without(tmp_path: Path) -> None:
