@@ -144,6 +144,7 @@ SWEPT = {
     "table_projector_small": ("model.projector.layers=0,2", {"knn", "knn_lost_in_projector"}),
     "table_augmentation_small": ("ssl/augmentation=no_crop,local_2_small", {"knn"}),
     "table_optimisation_small": ("ssl/optimisation=batch_64_sqrt,lars", {"knn"}),
+    "table_ema_small": ("model.target.start=0.5,1.0", {"knn"}),
     "table_imbalance_small": ("ssl/small=vicreg,swav", {"knn"}),
     "figure_rank_small": ("ssl/small=simclr,vicreg", {"spearman_rank_me_h", "lost_rank_me_h"}),
 }
