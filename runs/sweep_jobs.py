@@ -27,8 +27,10 @@ def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
 def configuration(application: Any, jobs: list[list[str]] | None) -> str:
     """A digest of the jobs and of every configuration file that could say what they mean."""
     digest = hashlib.sha256(repr(jobs).encode())
-    places = (str(place.path) for place in application.config_loader.get_search_path().get_path())
-    for root in (Path(place.removeprefix("file://")) for place in places if place.startswith("file://")):
+    places = (
+        str(place.path).removeprefix("file://") for place in application.config_loader.get_search_path().get_path()
+    )
+    for root in (Path(place) for place in places if "://" not in place):  # others are packages of code
         for path in sorted(root.rglob("*.yaml")):
             digest.update(repr((str(path.relative_to(root)), path.read_bytes())).encode())
     return digest.hexdigest()

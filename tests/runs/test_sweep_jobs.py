@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
 
 from runs.slurm import how_to_cancel
 from runs.sweep import one_data_set
+from runs.sweep_jobs import configuration
 
 DRAWN = OmegaConf.create({"data": {"path": None, "generator": {"rows": 3}}})
 READ = OmegaConf.create({"data": {"path": "text/corpus"}})
@@ -36,6 +38,19 @@ def test_files_that_replace_generated_instances_are_solved_once_not_once_per_dat
 )
 def test_a_sweep_keeps_its_data_sets_otherwise(cfg, jobs: list[list[str]]) -> None:
     assert one_data_set(cfg, jobs) == []
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_a_changed_configuration_file_is_another_configuration(tmp_path: Path, form: str) -> None:
+    places = [SimpleNamespace(path=path) for path in ("pkg://hydra.conf", form.format(tmp_path), "structured://")]
+    loader = SimpleNamespace(get_search_path=lambda: SimpleNamespace(get_path=lambda: places))
+    application = SimpleNamespace(config_loader=loader)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.yaml").write_text("width: 3")
+    before = configuration(application, BOTH)
+    assert configuration(application, BOTH) == before != configuration(application, BOTH[:1])
+    (tmp_path / "model" / "a.yaml").write_text("width: 4")
+    assert configuration(application, BOTH) != before
 
 
 def test_the_jobs_that_stay_in_the_queue_are_named_without_those_of_earlier_launches(tmp_path: Path) -> None:
