@@ -71,6 +71,17 @@ def test_every_change_composes_and_names_its_row(
     assert len(method) > len("method: ")
 
 
+@pytest.mark.parametrize(
+    "rows", ["figure_collapse_small ssl/ingredient", "table_families_small ssl/small", "table_families ssl/recipe"]
+)
+def test_an_untrained_row_is_not_trained(
+    rows: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert command.main(lambda cfg: None, [*f"experiment=ssl/{rows}=untrained".split(), "--cfg", "job"]) == 0
+    assert "max_epochs: 0\n" in capsys.readouterr().out
+
+
 def weights(launch: Launcher) -> dict[str, torch.Tensor]:
     (path,) = launch.outputs.rglob("last.ckpt")
     state = torch.load(path, weights_only=True)["state_dict"]
