@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,8 +111,7 @@ class View:
             Height and width where the view itself names none.
         """
         draws = uniforms(seed, epoch, samples, number, crop.UNIFORMS + OTHER)
-        order = uniforms(seed, epoch, samples.new_zeros(1), number, len(JITTER_BOUNDS), ORDER)[0].argsort().tolist()
-        size = self.size or size
+        order, size = jitter_order(seed, epoch, number), self.size or size
         boxes = crop.boxes(draws[:, OTHER:], sizes, tuple(self.crop_scale), tuple(self.crop_ratio))  # type: ignore[arg-type]
         if images.device.type != "cpu":
             return self._draw(images, boxes, draws[:, :OTHER], order, size)
@@ -150,6 +150,13 @@ class View:
             return images
 
         return apply
+
+
+@functools.lru_cache(maxsize=64)
+def jitter_order(seed: int, epoch: int, number: int) -> tuple[int, ...]:
+    """The order of the jitter's operations in an epoch and view."""
+    draws = uniforms(seed, epoch, torch.zeros(1, dtype=torch.int64), number, len(JITTER_BOUNDS), ORDER)
+    return tuple(draws[0].argsort().tolist())
 
 
 def _on_rows(images: Tensor, chosen: Bool[Tensor, " batch"], call: Sequence[Any]) -> None:
