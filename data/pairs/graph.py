@@ -49,6 +49,10 @@ class PairGraph:
         """n."""
         return len(self.weights)
 
+    def trace(self, Z: Float[np.ndarray, "n K"]) -> float:
+        """``Tr(Z^T L Z) / (n - 1)``: how much the embeddings differ along the pairs."""
+        return float(np.sum(Z * (self.laplacian @ Z)) / (self.nodes - 1))
+
     @property
     def degrees(self) -> Float[np.ndarray, " n"]:
         """Row sums, the diagonal of D."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import entr
 
 from data.pairs.modes import Modes
 from runs import interrupt
@@ -171,3 +172,9 @@ class FollowedTwins:
     def flow(self, modes: Modes, rates: Rates) -> TwinFlow:
         """The flow itself."""
         return TwinFlow(modes, rates, self.predictor, self.stop_gradient)
+
+
+def effective_rank(s: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """exp of the entropy of the modes' shares."""
+    share = s / s.sum(-1, keepdims=True)
+    return np.exp(entr(share).sum(-1))

@@ -120,7 +120,7 @@ class SpectralTheory(ProblemTask):
         values, vectors = eigenmaps(graph, self.dimension)
         found = {"trusted_weight": float(4 * values.sum())}
         for weight, Z in embeddings.items():
-            found[f"trace_error_{label(weight)}"] = abs(trace(graph, Z) / float(values.sum()) - 1)
+            found[f"trace_error_{label(weight)}"] = abs(graph.trace(Z) / float(values.sum()) - 1)
             found[f"std_{label(weight)}"] = float(Z.std(0, ddof=1).mean())
             found[f"eigenmaps_angle_{label(weight)}"] = largest_angle(Z - Z.mean(0), vectors)
         return found
@@ -135,8 +135,3 @@ class SpectralTheory(ProblemTask):
             found[f"cca_angle_{label(weight)}"] = max(angles)
             found[f"cca_rank_{label(weight)}"] = numerical_rank(projections[0])
         return found
-
-
-def trace(graph: PairGraph, Z: Float[np.ndarray, "n K"]) -> float:
-    """``Tr(Z^T L Z) / (n - 1)``."""
-    return float(np.sum(Z * (graph.laplacian @ Z)) / (graph.nodes - 1))

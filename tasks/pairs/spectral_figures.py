@@ -49,10 +49,9 @@ def _maps(axis: Axes, graph: PairGraph, Z: np.ndarray) -> None:
 
 
 def _traces(axis: Axes, graph: PairGraph, vicreg: dict[float, np.ndarray]) -> None:
-    from tasks.pairs.spectral import trace
 
     values, _ = eigenmaps(graph, next(iter(vicreg.values())).shape[1])
-    axis.plot(list(vicreg), [trace(graph, Z) / values.sum() for Z in vicreg.values()], "o-", color=BLUE)
+    axis.plot(list(vicreg), [graph.trace(Z) / values.sum() for Z in vicreg.values()], "o-", color=BLUE)
     axis.axhline(1, color=GREY, linewidth=0.8)
     axis.set_title(r"$\mathrm{Tr}(Z^T L Z) / (n-1)$ over $\sum_k \lambda_k$")
     _over_weight(axis, list(vicreg), float(values.sum()))

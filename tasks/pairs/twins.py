@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import entr
 
 from data.pairs.modes import Modes
 from runs.errors import ConfigError
@@ -14,7 +12,7 @@ from runs.files import atomic_write
 from runs.instances import InstanceResult
 from runs.names import safe_name
 from solvers.base import Budget
-from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath
+from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath, effective_rank
 from tasks.pairs.twins_sgd import SGD, Comparison, compare
 from tasks.problems import ProblemTask
 
@@ -129,12 +127,6 @@ def fate(path: TwinPath) -> dict[str, float]:
         "effective_rank": float(rank[-1]),
         "effective_rank_gain": float(rank[-1] - rank[0]),
     }
-
-
-def effective_rank(s: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-    """exp of the entropy of the modes' shares."""
-    share = s / s.sum(-1, keepdims=True)
-    return np.exp(entr(share).sum(-1))
 
 
 def invariant_error(path: TwinPath, rates: Rates) -> float:

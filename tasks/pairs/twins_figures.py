@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.pairs.modes import Modes
-from solvers.dynamics.linear_twins import TwinFlow, TwinPath
+from solvers.dynamics.linear_twins import TwinFlow, TwinPath, effective_rank
 from tasks.pairs.twins_sgd import Comparison
 from tasks.panels import BLUE, GREEN, GREY, ORANGE, panels, png
 
@@ -27,8 +27,6 @@ def trained_figure(flow: TwinFlow, path: TwinPath, comparison: Comparison) -> by
 
 def set_predictor_figure(flow: TwinFlow, path: TwinPath, comparison: Comparison) -> bytes:
     """Spectrum relative to the strongest mode, eigenvalues of the predictor, and the effective rank, over time."""
-    from tasks.pairs.twins import effective_rank
-
     figure, axes = panels(3)
     shares = comparison.correlation / comparison.correlation.max(-1, keepdims=True)
     ours = comparison.path.correlation

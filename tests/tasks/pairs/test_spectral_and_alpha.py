@@ -16,7 +16,7 @@ from models.ssl.losses.dcl import dcl
 from runs.errors import ConfigError
 from solvers.spectral.references import eigenmaps
 from tasks.pairs.alpha import AlphaTheory, gradient
-from tasks.pairs.spectral import SpectralTheory, trace
+from tasks.pairs.spectral import SpectralTheory
 
 PAIR = random_embeddings("p", np.random.default_rng(0), 12, 6, 0.5)
 SPECTRAL: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_every_check_of_a_graph_leaves_its_number() -> None:
 def test_the_trace_of_eigenmaps_is_the_sum_of_their_eigenvalues() -> None:
     graph = block_graph("g", np.random.default_rng(0), 30, 3, 0.9, 0.1)
     values, vectors = eigenmaps(graph, 3)
-    assert trace(graph, vectors * np.sqrt(29)) == pytest.approx(values.sum())
+    assert graph.trace(vectors * np.sqrt(29)) == pytest.approx(values.sum())
 
 
 def test_alpha_cl_at_power_two_has_t_times_the_gradient_of_dcl() -> None:

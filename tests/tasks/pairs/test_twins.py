@@ -14,9 +14,9 @@ from models.ssl.direct_predictor import DirectPredictor as RecipePredictor
 from models.ssl.linear_twins import LinearTwins
 from runs.errors import ConfigError
 from solvers.dynamics.flow import FlowIntegrator
-from solvers.dynamics.linear_twins import FollowedTwins, Rates
+from solvers.dynamics.linear_twins import FollowedTwins, Rates, effective_rank
 from solvers.dynamics.predictors import DirectPredictor, DirectSet, NoPredictor, Predictor, TrainedPredictor
-from tasks.pairs.twins import LinearTwinsTheory, effective_rank, invariant_error
+from tasks.pairs.twins import LinearTwinsTheory, invariant_error
 from tasks.pairs.twins_sgd import SGD, compare, set_predictor
 
 INTEGRATOR = FlowIntegrator(rtol=1e-8, atol=1e-14)
