@@ -57,17 +57,22 @@ def search_plots(searches: Searches) -> Iterator[Plot]:
     yield _curves(searches, panels, clock, "best performing rate", _best, "best_rate", title)
 
 
-def metric_plots(sweep: Sweep, results: pd.DataFrame, named: Collection[str] | None = None) -> Iterator[Plot]:
+def metric_plots(
+    sweep: Sweep, results: pd.DataFrame, named: Collection[str] = (), named_only: bool = False
+) -> Iterator[Plot]:
     """Each metric as bars over methods, or as lines over the one numeric setting that the sweep varies.
 
-    ``named`` restricts the bars to some metrics, for sweeps whose curves say the rest.
+    Metrics that claims or published numbers name come first; ``named_only`` is for sweeps whose curves say the rest. What
+    one method did with one seed has no picture.
     """
+    if len(results[["method", "seed"]].drop_duplicates()) < 2:
+        return
     results = results[results["metric"] != OPTIMUM]
     setting = swept_setting(sweep)
-    if named is not None:
+    if named_only:
         along = ("primal_gap", "primal_integral") if setting else ()
         results = results[results["metric"].isin((*named, *along))]
-    for metric in sorted(set(results["metric"]))[:MAX_METRICS]:
+    for metric in sorted(set(results["metric"]), key=lambda metric: (metric not in named, metric))[:MAX_METRICS]:
         rows = results[(results["metric"] == metric) & np.isfinite(results["value"].astype(float))]
         if rows.empty:
             continue

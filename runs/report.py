@@ -168,9 +168,9 @@ def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, prob
 def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: set[str]) -> list[Plot]:
     """Curves where there are searches to compare, and with them only those metrics that claims or published numbers name."""
     if all(run.traces is None for run in sweep.usable):
-        return list(metric_plots(sweep, results))
+        return list(metric_plots(sweep, results, named))
     curves = search_plots(searches.comparable) if len(searches.comparable) else ()
-    return [*curves, *metric_plots(sweep, results, named - set(ANYTIME_METRICS))]
+    return [*curves, *metric_plots(sweep, results, named - set(ANYTIME_METRICS), named_only=True)]
 
 
 def _write_tables(

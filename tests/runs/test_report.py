@@ -114,6 +114,20 @@ def test_a_paper_without_searches_gets_a_figure_per_metric(sweep) -> None:
     assert means["simclr", "accuracy"] == pytest.approx(0.91)
 
 
+def test_the_metrics_of_claims_are_drawn_first(sweep, conf) -> None:
+    where = conf([{**CLAIM, "metric": "z_named"}], [])
+    for method in ("good", "poor"):
+        sweep.run(method, metrics={"x/1": {f"m{i:02}": 1.0 + i for i in range(40)} | {"z_named": 2.0}})
+    assert build(sweep.folder, where).figures[0].name == "z_named.png"
+
+
+def test_one_run_shows_what_it_drew_itself_and_no_bars_of_one_method(sweep) -> None:
+    folder = sweep.run("simclr", metrics={"x/1": {"knn": 50.0}})
+    (folder / "figures").mkdir()
+    Image.new("RGB", (4, 3)).save(folder / "figures" / "spectra.png")
+    assert [path.name for path in build(folder).figures] == ["spectra.png"]
+
+
 def test_a_numeric_setting_that_the_sweep_varies_becomes_the_axis(sweep) -> None:
     for width in (8, 16, 32):
         sweep.run("net", 0, name=str(width), metrics={"all": {"loss": 1 / width}}, config={"model": {"width": width}})
