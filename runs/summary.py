@@ -38,6 +38,7 @@ ALONE_COLUMNS = {"primal_bound": "objective", "feasible": "solved", "proved": "p
 SUMMARY = "summary.txt"
 """What the terminal was told, beside the report."""
 MAX_METRICS = 5
+MAX_LISTED = 60
 MAX_LINES = 20
 MAX_FIGURES = 3
 MAX_INSTANCES = 30
@@ -60,7 +61,11 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
     console = console or Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
         metrics = _chosen(set(rows["metric"]), summary.clock, _decisive(summary))
-        console.print(_table(f"{paper}/{experiment}", rows, metrics, console.width))
+        alone = rows["method"].nunique() == 1 and not {*SEARCH_COLUMNS, *ALONE_COLUMNS} & {*metrics}
+        if alone:
+            console.print(_list(f"{paper}/{experiment}", rows, metrics))
+        else:
+            console.print(_table(f"{paper}/{experiment}", rows, metrics[:MAX_METRICS], console.width))
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
@@ -158,6 +163,19 @@ def _table(title: str, rows: pd.DataFrame, metrics: list[str], width: int) -> Ta
     return table
 
 
+def _list(title: str, rows: pd.DataFrame, metrics: list[str]) -> Table:
+    """All metrics of a method that has no rival, one below the other."""
+    found = {row["metric"]: row for row in rows.to_dict("records")}
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("metric", overflow="fold")
+    table.add_column(escape(rows["method"].iloc[0]), justify="right")
+    for metric in metrics[:MAX_LISTED]:
+        table.add_row(escape(metric), escape(_cell(found[metric], found[metric]["mean"]).replace("\n", " ")))
+    if len(metrics) > MAX_LISTED:
+        table.caption = f"and {len(metrics) - MAX_LISTED} more metrics in the report"
+    return table
+
+
 def _broken(name: str, width: int) -> str:
     """A name in lines of at most ``width``, broken after underscores if it can be."""
     lines = textwrap.wrap(name.replace("_", "_ "), width, break_on_hyphens=False)
@@ -178,7 +196,7 @@ def _chosen(metrics: set[str], clock: Clock, decisive: list[str]) -> list[str]:
         return [metric for metric in ALONE_COLUMNS if metric in metrics]
     known = [metric for metric in decisive if metric in metrics]
     whole = known + sorted(m for m in metrics if m.rpartition("/")[0] not in metrics and m not in known)
-    return [metric for metric in whole if metric not in ANYTIME_METRICS][:MAX_METRICS]
+    return [metric for metric in whole if metric not in ANYTIME_METRICS]
 
 
 def _cell(row: dict | None, scale: float) -> str:

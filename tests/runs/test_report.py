@@ -128,6 +128,14 @@ def test_one_run_shows_what_it_drew_itself_and_no_bars_of_one_method(sweep) -> N
     assert [path.name for path in build(folder).figures] == ["spectra.png"]
 
 
+def test_a_method_without_a_rival_has_all_its_metrics_one_below_the_other(sweep, capsys) -> None:
+    folder = sweep.run("simclr", metrics={"x/1": {f"metric_{i}": 10.0 + i for i in range(9)}})
+    print_to_terminal(build(folder))
+    lines = [line.strip("│ ").split() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert [words[0] for words in lines] == [f"metric_{i}" for i in range(9)]
+    assert lines[3][-1] == "13"
+
+
 def test_a_numeric_setting_that_the_sweep_varies_becomes_the_axis(sweep) -> None:
     for width in (8, 16, 32):
         sweep.run("net", 0, name=str(width), metrics={"all": {"loss": 1 / width}}, config={"model": {"width": width}})
