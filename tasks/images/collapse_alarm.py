@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from runs.files import atomic_write
 from tasks.images.history import Point
 
 FILE = "collapse.txt"
+RISE = 1.03
+"""A rank that grows by more in an epoch recovers."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ OTHERWISE = (
 )
 
 
-def symptoms(now: Point, before: Point | None, rank_share: float) -> list[str]:
+def symptoms(now: Point, before: Point | None, rank_share: float, last: Point | None = None) -> list[str]:
     """What of a batch's signals looks like collapse.
 
     Parameters
@@ -80,6 +83,8 @@ def symptoms(now: Point, before: Point | None, rank_share: float) -> list[str]:
         Signals of a batch after an epoch and before training.
     rank_share
         The rank of h is suspicious below this share of what the untrained encoder has.
+    last
+        Signals an epoch earlier: a rank that recovers, as those of masked recipes do after their warm-up, is no symptom.
     """
     found = []
     for name in ("h", "z"):
@@ -87,8 +92,10 @@ def symptoms(now: Point, before: Point | None, rank_share: float) -> list[str]:
             found.append(f"complete collapse: all images have nearly the same {name} (spread below 0.05)")
         if now.get(f"batch_dead_{name}", 0.0) > 0.5:
             found.append(f"dead dimensions: more than half of those of {name} do not vary")
-    if before is not None and now["batch_rank_h"] < rank_share * before["batch_rank_h"]:
-        ranks = f"{before['batch_rank_h']:.1f} before training, {now['batch_rank_h']:.1f} now"
+    rank = now["batch_rank_h"]
+    recovers = last is not None and rank > RISE * last.get("batch_rank_h", math.inf)
+    if before is not None and rank < rank_share * before["batch_rank_h"] and not recovers:
+        ranks = f"{before['batch_rank_h']:.1f} before training, {rank:.1f} now"
         found.append(f"dimensional collapse: the rank of h has fallen ({ranks})")
     return found
 
@@ -111,7 +118,7 @@ class CollapseAlarm(lightning.Callback):
     rank_share
         The rank of h is suspicious below this share of the untrained encoder's (BYOL, whole, falls to half of it).
     patience
-        Epochs in a row with a symptom before it rings; MAE's rank dips for one in its warm-up.
+        Epochs in a row with a symptom before it rings; a rank may dip for one in the warm-up.
 
     Raises
     ------
@@ -131,7 +138,9 @@ class CollapseAlarm(lightning.Callback):
     def on_train_batch_end(self, trainer: Any, task: Any, outputs: Any, batch: Any, batch_index: int) -> None:
         if batch_index + 1 < trainer.num_training_batches:
             return
-        found = symptoms(task.history.signals, task.history.points.get(0), self.rank_share)
+        points = task.history.points
+        last = points[max(points)] if points else None
+        found = symptoms(task.history.signals, points.get(0), self.rank_share, last)
         self.suspicious = self.suspicious + 1 if found else 0
         if self.suspicious < self.patience or self.rung:
             return
