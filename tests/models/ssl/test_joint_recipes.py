@@ -7,8 +7,10 @@ import torch
 
 from models.ssl.conformance import on_processes
 from models.ssl.recipe import Moment
+from models.ssl.spectral import SpectralContrastive
 from models.ssl.state.batch_norm import share_batch_norm
-from tests.models.ssl.joint_recipes import BATCH, RECIPES, WIDTH, build, part, train, views_of
+from runs.errors import ConfigError
+from tests.models.ssl.joint_recipes import BATCH, PROJECTOR, RECIPES, WIDTH, TinyEncoder, build, part, train, views_of
 
 NAMES = sorted(RECIPES)
 START = Moment(0, 20, 0, 10)
@@ -88,3 +90,11 @@ def test_local_views_join_in(name: str) -> None:
     assert len(output.features) == 2 * BATCH
     alone = recipe(views_of(2), START)
     assert torch.isfinite(output.loss) and not torch.equal(output.loss, alone.loss)
+
+
+def test_spectral_projections_are_drawn_back_into_their_ball() -> None:
+    recipe = SpectralContrastive(TinyEncoder(), PROJECTOR, mu=4.0)
+    z = torch.tensor([[0.5, 0.0], [3.0, 4.0]])
+    torch.testing.assert_close(recipe.within(z), torch.tensor([[0.5, 0.0], [1.2, 1.6]]))
+    with pytest.raises(ConfigError, match=r"model\.mu is 0"):
+        SpectralContrastive(TinyEncoder(), PROJECTOR, mu=0.0)
