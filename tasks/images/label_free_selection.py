@@ -12,7 +12,8 @@ from tasks.panels import panels, png
 SIGNALS = {
     "rank_me_h": lambda x: x,
     "rank_me_z": lambda x: x,
-    "lidar": lambda x: x,
+    "lidar_h": lambda x: x,
+    "lidar_z": lambda x: x,
     "alpha_req": lambda x: -np.abs(x - 1),
     "training_loss": lambda x: -x,
 }

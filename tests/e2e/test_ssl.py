@@ -157,7 +157,7 @@ SWEPT = {
     "table_optimisation_small": ("ssl/optimisation=batch_64_sqrt,lars", {"knn"}),
     "table_ema_small": ("model.target.start=0.5,1.0", {"knn"}),
     "table_imbalance_small": ("ssl/small=vicreg,swav", {"knn"}),
-    "figure_rank_small": ("ssl/small=simclr,vicreg", {"spearman_rank_me_h", "lost_rank_me_h"}),
+    "figure_rank_small": ("ssl/small=simclr,vicreg", {"spearman_rank_me_h", "spearman_lidar_h", "lost_rank_me_h"}),
 }
 
 
