@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runs.anytime import Trace
+from runs.figures import png, sheet
 from runs.files import atomic_write
 from runs.names import safe_name
 
@@ -180,9 +181,7 @@ def _trace_frame(result: InstanceResult) -> pd.DataFrame:
 
 def anytime_figure(traces: pd.DataFrame) -> bytes:
     """PNG of the objective over seconds, one step line per instance."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = sheet(7, 4)
     axes = figure.subplots()
     shown = traces.groupby("instance", sort=False)
     for name, rows in shown:
@@ -191,9 +190,7 @@ def anytime_figure(traces: pd.DataFrame) -> bytes:
     axes.set_ylabel("objective")
     if 0 < len(shown) <= 12:
         axes.legend(fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    return png(figure)
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:

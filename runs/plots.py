@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, attains_best, gap_matrix
+from runs.figures import COLOURS, png, sheet
 from runs.names import natural_order
 from runs.results import Sweep
 from runs.searches import OPTIMUM, SURVIVAL_THRESHOLD, Group, Searches
@@ -28,8 +28,6 @@ MAX_PANELS = 8
 MAX_METHODS = 16
 MAX_METRICS = 24
 MAX_LABEL = 40
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#888888")
-"""Told apart with any kind of colour vision (Okabe and Ito), legible on white and on near-black."""
 _DASHES = ("-", "--", "-.", ":")
 _CLOCK_LABEL = {"seconds": "seconds", "evaluations": "evaluations"}
 
@@ -226,8 +224,8 @@ def _bars(figure: Figure, rows: pd.DataFrame, metric: str) -> None:
     intervals = [_interval(rows[rows["method"] == method]) for method in methods]
     axis = figure.subplots()
     places = np.arange(len(methods))[::-1]
-    axis.barh(places, [i[0] for i in intervals], color=_COLOURS[0], height=0.62)
-    axis.errorbar([i[0] for i in intervals], places, xerr=_arms(intervals), fmt="none", capsize=3, color=_COLOURS[4])
+    axis.barh(places, [i[0] for i in intervals], color=COLOURS[0], height=0.62)
+    axis.errorbar([i[0] for i in intervals], places, xerr=_arms(intervals), fmt="none", capsize=3, color=COLOURS[4])
     axis.set_yticks(places, [_shortened(method) for method in methods])
     axis.set_xlabel(_shortened(metric))
 
@@ -249,22 +247,17 @@ def _shortened(name: str) -> str:
 
 def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:
     """A colour per method, and a new dash once the colours are used up."""
-    colours = cycle(_COLOURS)
-    return {m: {"color": next(colours), "linestyle": _DASHES[i // len(_COLOURS) % 4]} for i, m in enumerate(methods)}
+    colours = cycle(COLOURS)
+    return {m: {"color": next(colours), "linestyle": _DASHES[i // len(COLOURS) % 4]} for i, m in enumerate(methods)}
 
 
 def _render(name: str, title: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> Plot:
-    """Draw without pyplot, so that nothing global is touched."""
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     style: Any = {"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "legend.frameon": False}
     style |= {"axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False}
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=size, dpi=144, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = sheet(*size, dpi=144)
         draw(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return Plot(name, title, buffer.getvalue())
+        image = png(figure)
+    return Plot(name, title, image)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
+
+from runs.figures import png, sheet
 
 
 def attention_maps_figure(
@@ -21,10 +22,8 @@ def attention_maps_figure(
     words
         Labels of the queries.
     """
-    from matplotlib.figure import Figure
-
     layers = len(next(iter(maps.values())))
-    figure = Figure(figsize=(0.8 + 3.0 * len(maps), 3.1 * layers), layout="constrained")
+    figure = sheet(0.8 + 3.0 * len(maps), 3.1 * layers)
     grid = figure.subplots(layers, len(maps), squeeze=False)
     for column, (title, weights) in enumerate(maps.items()):
         for layer in range(layers):
@@ -37,6 +36,4 @@ def attention_maps_figure(
                 axes.set_ylabel("query", fontsize=8)
                 if words is not None:
                     axes.set_yticks(range(len(words)), words, fontsize=4)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    return png(figure)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
 from data.ilp.problem import ILP
+from runs.figures import png, sheet
 from tasks.ilp.scored_incumbent import ScoredIncumbent
 
 SHOWN = 200
@@ -18,9 +18,7 @@ SHOWN = 200
 
 def score_map_figure(rated: Sequence[ScoredIncumbent], k: int, title: str) -> bytes:
     """PNG: one panel per incumbent, variables by falling score; those that local branching changes are marked."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 2.6 * len(rated)), layout="constrained")
+    figure = sheet(9, 2.6 * len(rated))
     panels = figure.subplots(len(rated), squeeze=False)[:, 0]
     for number, (axes, one) in enumerate(zip(panels, rated, strict=True), start=1):
         scores, best = one.scores[one.order], one.best[one.order]
@@ -33,9 +31,7 @@ def score_map_figure(rated: Sequence[ScoredIncumbent], k: int, title: str) -> by
     panels[0].legend(fontsize="small")
     panels[-1].set_xlabel("variables by falling score")
     figure.suptitle(title, fontsize="medium")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return png(figure)
 
 
 def score_map_page(rated: Sequence[ScoredIncumbent], problem: ILP, k: int, title: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
+
+from runs.figures import png, sheet
 
 PANELS = {
     "training loss": {"training_loss": "loss"},
@@ -17,10 +18,8 @@ PANELS = {
 
 def training_figure(columns: Mapping[str, np.ndarray]) -> bytes:
     """PNG of the columns of a history; panels without a column are left out."""
-    from matplotlib.figure import Figure
-
     shown = {title: lines for title, lines in PANELS.items() if any(name in columns for name in lines)}
-    figure = Figure(figsize=(3.3 * max(len(shown), 1), 3.0), layout="constrained")
+    figure = sheet(3.3 * max(len(shown), 1), 3.0)
     for axes, (title, lines) in zip(
         figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown.items(), strict=False
     ):
@@ -30,6 +29,4 @@ def training_figure(columns: Mapping[str, np.ndarray]) -> bytes:
         axes.set_title(title, fontsize="medium")
         axes.set_xlabel("epoch")
         axes.legend(fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return png(figure)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import numpy as np
+
+from runs.figures import png, sheet
 
 Curve = Mapping[int, Mapping[str, float]]
 """By step: ``evaluation_loss`` and ``entropy_layer_1``, ``entropy_layer_2``, ..."""
@@ -43,10 +44,8 @@ def fall_and_stay(curve: Curve) -> dict[str, float]:
 
 def curve_figure(curve: Curve) -> bytes:
     """PNG of the normalised attention entropy of each layer, and of the evaluation loss, over steps."""
-    from matplotlib.figure import Figure
-
     table = columns(curve)
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = sheet(9, 3.4)
     left, right = figure.subplots(1, 2)
     for name, values in table.items():
         if name.startswith("entropy_layer_"):
@@ -58,6 +57,4 @@ def curve_figure(curve: Curve) -> bytes:
     right.set_ylabel("evaluation loss (nats per word)")
     for axes in (left, right):
         axes.set_xlabel("step")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    return png(figure)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from runs.figures import COLOURS, png, sheet
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def attention_figure(steps: Sequence[int], c: Float[np.ndarray, "moments K own"], common: int, title: str) -> bytes:
@@ -24,7 +22,7 @@ def attention_figure(steps: Sequence[int], c: Float[np.ndarray, "moments K own"]
     bytes
         A PNG.
     """
-    figure = _figure(width=1.2 + 2.6 * c.shape[1], height=3.6)
+    figure = sheet(1.2 + 2.6 * c.shape[1], 3.6)
     panels = figure.subplots(1, c.shape[1], sharey=True, squeeze=False)[0]
     for n, axes in enumerate(panels):
         image = axes.imshow(c[:, n].T, aspect="auto", cmap="viridis", vmin=0, vmax=float(c.max()))
@@ -36,7 +34,7 @@ def attention_figure(steps: Sequence[int], c: Float[np.ndarray, "moments K own"]
     panels[0].set_ylabel("token: common above the line,\ndistinct below, rarer first")
     figure.colorbar(image, ax=list(panels), label="attention $c_n$")
     figure.suptitle(title)
-    return _png(figure)
+    return png(figure)
 
 
 def entropy_figure(
@@ -58,11 +56,11 @@ def entropy_figure(
     bytes
         A PNG.
     """
-    figure = _figure(width=5.6, height=4.2)
+    figure = sheet(5.6, 4.2)
     axes = figure.subplots()
     spread = entropy.std(-1, ddof=1) if entropy.shape[-1] > 1 else np.zeros(entropy.shape[:-1])
     for j, value in enumerate(ratio):
-        colour = _COLOURS[j % len(_COLOURS)]
+        colour = COLOURS[j % len(COLOURS)]
         label = rf"$\eta_Y / \eta_Z$ = {value:g}"
         axes.errorbar(eta_z, entropy[:, j].mean(-1), spread[:, j], color=colour, capsize=3, label=label)
         _published_points(axes, eta_z, {i: cell for (i, of), cell in published.items() if of == j}, colour)
@@ -72,7 +70,7 @@ def entropy_figure(
     axes.set_ylabel("entropy over distinct tokens, nats")
     axes.set_title(title)
     axes.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def _published_points(
@@ -83,15 +81,3 @@ def _published_points(
     for i, (mean, std) in cells.items():
         style: dict[str, Any] = {"fmt": "D", "color": colour, "markerfacecolor": "none", "capsize": 2, "alpha": 0.7}
         axes.errorbar([eta_z[i] + nudge], [mean], None if std is None else [std], **style)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()

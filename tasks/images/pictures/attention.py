@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from runs.errors import ConfigError
+from runs.figures import png
+from tasks.images.pictures.mosaic import mosaic, show
 from tasks.images.pictures.picture import PatchEncoder, Picture, spread_over
-from tasks.images.pictures.png import mosaic, rendered, show
 from tasks.images.protocols.features import FeatureParts
 
 
@@ -49,7 +50,7 @@ def attention_figure(
         show(axes[0], images[row], "image" if row == 0 else "")
         for column, title in enumerate(titles):
             show(axes[column + 1], shown[row, column][None], title if row == 0 else "")
-    return rendered(figure)
+    return png(figure)
 
 
 @final

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import final
 
 from data.images.corruptions import SEVERITIES, STRENGTHS
+from runs.figures import COLOURS, png, sheet
 from tasks.images.pictures.picture import Picture
-from tasks.images.pictures.png import COLOURS, rendered
 from tasks.images.protocols.features import FeatureParts
 
 
@@ -22,9 +22,7 @@ def corruption_figure(curves: Mapping[str, Sequence[float]], clean: float) -> by
     clean
         Accuracy on the images as they are.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+    figure = sheet(4.8, 3.4)
     axes = figure.subplots()
     for (name, accuracies), colour in zip(curves.items(), COLOURS, strict=False):
         axes.plot(range(len(accuracies) + 1), [clean, *accuracies], marker="o", markersize=3, label=name, color=colour)
@@ -32,7 +30,7 @@ def corruption_figure(curves: Mapping[str, Sequence[float]], clean: float) -> by
     axes.set_ylabel("accuracy, percent")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
-    return rendered(figure)
+    return png(figure)
 
 
 @final

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from runs.figures import COLOURS, png
+from tasks.images.pictures.mosaic import mosaic, show
 from tasks.images.pictures.picture import Picture, spread_over
-from tasks.images.pictures.png import COLOURS, mosaic, rendered, show
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.knn import nearest
 
@@ -46,7 +47,7 @@ def neighbours_figure(
             if label is not None and neighbour_labels is not None:
                 frame = right if int(neighbour_labels[row, column]) == label else wrong
             show(axes[column + 1], neighbours[row, column], f"{float(cosines[row, column]):.2f}", frame)
-    return rendered(figure)
+    return png(figure)
 
 
 @final

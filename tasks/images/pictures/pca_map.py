@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from runs.errors import ConfigError
+from runs.figures import png
+from tasks.images.pictures.mosaic import mosaic, show
 from tasks.images.pictures.picture import PatchEncoder, Picture, spread_over
-from tasks.images.pictures.png import mosaic, rendered, show
 from tasks.images.protocols.features import FeatureParts
 
 
@@ -53,7 +54,7 @@ def pca_map_figure(
     for column in range(len(images)):
         show(panels[0, column], images[column])
         show(panels[1, column], colours[column])
-    return rendered(figure)
+    return png(figure)
 
 
 @final

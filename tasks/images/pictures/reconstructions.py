@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from runs.figures import png
+from tasks.images.pictures.mosaic import mosaic, show
 from tasks.images.pictures.picture import PatchEncoder, Picture, spread_over
-from tasks.images.pictures.png import mosaic, rendered, show
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.seeding import seeded
 
@@ -44,7 +45,7 @@ def reconstructions_figure(
     for row, (title, shown) in enumerate((("image", images), ("visible", visible), ("reconstructed", reconstructed))):
         for column in range(len(images)):
             show(grid[row, column], shown[column], title if column == 0 else "")
-    return rendered(figure)
+    return png(figure)
 
 
 def without_hidden(

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from runs.figures import COLOURS, png, sheet
 from tasks.images.pictures.picture import Picture
-from tasks.images.pictures.png import COLOURS, rendered
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.representation.spectrum import covariance_eigenvalues
 
@@ -26,9 +26,7 @@ def spectra_figure(spectra: Mapping[str, Float[Tensor, " values"]]) -> bytes:
     spectra
         Eigenvalues by name, largest first.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
+    figure = sheet(4.8, 3.4)
     axes = figure.subplots()
     for (name, spectrum), colour in zip(spectra.items(), COLOURS, strict=False):
         values = (spectrum / spectrum[0].clamp(min=1e-300)).double().cpu().numpy()
@@ -40,7 +38,7 @@ def spectra_figure(spectra: Mapping[str, Float[Tensor, " values"]]) -> bytes:
     axes.set_ylabel("eigenvalue k over the first")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
-    return rendered(figure)
+    return png(figure)
 
 
 @final

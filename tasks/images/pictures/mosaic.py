@@ -1,8 +1,7 @@
-"""Figures as PNG."""
+"""Images side by side."""
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,23 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#888888")
-"""Told apart with any kind of colour vision (Okabe and Ito)."""
-
-
-def rendered(figure: Figure) -> bytes:
-    """PNG of a figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
-
 
 def mosaic(rows: int, columns: int, side: float = 0.95) -> tuple[Figure, np.ndarray]:
     """A figure of square panels without ticks, and its axes (rows, columns)."""
     from matplotlib.figure import Figure
 
     width, height = side * columns + 0.1, (side + 0.15) * rows + 0.1
-    figure = Figure(figsize=(width, height))  # laying out a hundred panels takes seconds, placing them none
+    figure = Figure(figsize=(width, height), dpi=120)  # laying out a hundred panels takes seconds, placing them none
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08, "hspace": 0.2})
     figure.subplots_adjust(0.05 / width, 0.05 / height, 1 - 0.05 / width, 1 - 0.2 / height)
     for axes in grid.ravel():
