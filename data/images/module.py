@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -158,10 +159,15 @@ class ImageData(pl.LightningDataModule):
     def _views(self, views: ViewSet, batch: Stored, epoch: int) -> tuple[Tensor, ...]:
         return views(batch.images, batch.indices, self.seed, epoch, self.size, self.mean, self.std, sizes=batch.sizes)
 
+    @cached_property
+    def _labelled(self) -> list[Tensor]:
+        assert self.support is not None
+        return self.support.labelled(labels_of(self.sets["train"], "data.support"))
+
     def _beside(self, support: Support, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """A view of the first kind of each image of the support, another one in every step."""
         train = self.sets["train"]
-        chosen = support.draw(labels_of(train, "data.support"), self.seed, step, *place())
+        chosen = support.draw(self._labelled, self.seed, step, *place())
         batch = TrainingBatches(train).__getitems__(chosen.tolist())
         batch = Stored(*(None if part is None else part.to(device) for part in batch))  # type: ignore[arg-type]
         assert batch.labels is not None

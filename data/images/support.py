@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -55,16 +57,20 @@ class Support:
         return [chosen[labels[chosen] == label] for label in range(len(sizes))]
 
     def draw(
-        self, labels: Int[Tensor, " images"], seed: int, step: int, ranks: int = 1, rank: int = 0
+        self, by_class: Sequence[Int[Tensor, " members"]], seed: int, step: int, ranks: int = 1, rank: int = 0
     ) -> Int[Tensor, " chosen"]:
         """This process's part of a step's support; the parts of all ranks, one after the other, are that of one process.
+
+        Parameters
+        ----------
+        by_class
+            What :meth:`labelled` gives.
 
         Raises
         ------
         ConfigError
-            The ranks cannot share it equally, or a class has too few images.
+            The ranks cannot share it equally.
         """
-        by_class = self.labelled(labels)
         if len(by_class) * self.per_class % ranks:
             raise ConfigError(
                 f"data.support has {len(by_class) * self.per_class} images, which {ranks} processes cannot share equally; "

@@ -74,7 +74,7 @@ def problems(draw):
     return ILP.build(c, A, lo, hi, lb, ub, rng.random(n) < 0.7)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(problems())
 def test_features_equal_a_loop_over_variables_rows_and_edges(problem):
     lp = solve_root_lp(problem)
@@ -89,7 +89,7 @@ def test_features_equal_a_loop_over_variables_rows_and_edges(problem):
             np.testing.assert_allclose(ours, loop, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems(), st.integers(0, 2**32))
 def test_features_of_a_permuted_problem_are_the_permuted_features(problem, seed):
     rng = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def test_features_of_a_permuted_problem_are_the_permuted_features(problem, seed)
     np.testing.assert_allclose(after.edges, before.edges[edges], rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(problems())
 def test_one_hot_columns_mark_one_type_and_one_place_in_the_basis(problem):
     variables = static_features(problem, solve_root_lp(problem)).variables

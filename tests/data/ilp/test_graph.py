@@ -9,7 +9,7 @@ from data.ilp.problem import ILP
 
 
 @given(st.integers(0, 6), st.integers(1, 5), st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_graph_equals_a_loop_over_dense_rows(m, n, seed):
     rng = np.random.default_rng(seed)
     A = rng.integers(-2, 3, (m, n)).astype(float)

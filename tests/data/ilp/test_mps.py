@@ -199,7 +199,7 @@ def problems(draw):
 
 
 @given(problems(), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_was_written_reads_back_bit_for_bit(tmp_path_factory, problem, packed):
     empty = np.diff(problem.A.indptr) == 0
     if (empty & ((problem.row_lo > 0) | (problem.row_hi < 0))).any():
@@ -273,7 +273,7 @@ def _csc(lp):
 
 
 @given(st.integers(0, len(KNAPSACK) - 1), st.binary(max_size=3), st.integers(0, 4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_damaged_file_is_a_valid_problem_or_an_invalid_problem_error(tmp_path_factory, place, junk, lost):
     path = tmp_path_factory.getbasetemp() / "damaged.mps"
     content = KNAPSACK.encode()

@@ -31,7 +31,7 @@ def boxes(draw):
 
 
 @given(boxes())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_reduced_problem_agrees_with_the_original_on_every_assignment(case):
     problem, fixed, values = case
     reduction = Reducer(problem).reduce(fixed, values)
@@ -48,7 +48,7 @@ def test_reduced_problem_agrees_with_the_original_on_every_assignment(case):
 
 
 @given(boxes())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_row_left_can_be_violated_within_the_bounds(case):
     problem, fixed, values = case
     small = Reducer(problem).reduce(fixed, values).problem

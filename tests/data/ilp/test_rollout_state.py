@@ -51,7 +51,7 @@ def test_solutions_that_do_not_exist_yet_are_zero() -> None:
     assert solution_columns([one], [one, 7 * one]).tolist() == [[1, 1, 0, 7, 1]]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(0, 5), st.integers(1, 6), st.integers(1, 3))
 def test_a_repeated_matrix_is_the_block_diagonal_matrix(seed: int, rows: int, columns: int, states: int) -> None:
     block = matrix(np.random.default_rng(seed), rows, columns)

@@ -108,7 +108,7 @@ def test_two_processes_together_see_what_one_sees(tmp_path: Path) -> None:
 
 
 @given(size=st.integers(1, 60), share=st.integers(1, 5), ranks=st.integers(1, 4), epoch=st.integers(0, 3))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_ranks_full_batches_one_after_the_other_are_those_of_one_process(
     size: int, share: int, ranks: int, epoch: int
 ) -> None:

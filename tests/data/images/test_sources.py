@@ -43,7 +43,7 @@ def numbers(images: ImageSet) -> set[int]:
 
 
 @given(small=st.integers(1, 20), large=st.integers(1, 20), seed=st.integers(0, 5))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_subsets_have_equal_classes_keep_labels_and_are_nested(small: int, large: int, seed: int) -> None:
     first, second = (Subset(Fixed(), count, seed=seed).train() for count in sorted((small, large)))
     assert counts(first) == [min(small, large)] * 5

@@ -28,7 +28,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @given(SHAPES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_ids_partition_the_vocabulary_in_the_page_s_order(world: CoOccurrence) -> None:
     ids = torch.cat(
         [
@@ -43,7 +43,7 @@ def test_ids_partition_the_vocabulary_in_the_page_s_order(world: CoOccurrence) -
 
 
 @given(SHAPES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rows_are_distributions_over_what_belongs_to_the_class(world: CoOccurrence) -> None:
     table = world.probabilities
     assert torch.allclose(table.sum(1), torch.ones(world.classes, dtype=torch.float64), atol=1e-14)

@@ -47,7 +47,7 @@ def test_jitter_is_pillows_within_its_roundings(ours, theirs, levels: float, val
 
 
 @given(colour=colours, shift=st.floats(-0.5, 0.5))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_hue_is_a_turn_in_hsv(colour: tuple[int, int, int], shift: float) -> None:
     h, s, v = colorsys.rgb_to_hsv(*(c / 255 for c in colour))
     expected = torch.tensor(colorsys.hsv_to_rgb((h + shift) % 1, s, v))
@@ -69,7 +69,7 @@ def test_hue_is_pillows_within_its_256_hues_and_saturations(shift: float) -> Non
 
 
 @given(colour=colours)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_hue_turned_there_and_back_is_the_colour(colour: tuple[int, int, int]) -> None:
     there = jitter.hue(pixel(colour), factor(0.3))
     assert torch.allclose(jitter.hue(there, factor(-0.3)), pixel(colour), atol=2e-6)

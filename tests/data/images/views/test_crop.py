@@ -26,7 +26,7 @@ def drawn(
 
 
 @given(height=st.integers(1, 300), width=st.integers(1, 300), low=st.floats(0.01, 1), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_box_lies_in_its_image(height: int, width: int, low: float, seed: int) -> None:
     top, left, tall, wide = drawn(50, height, width, (low, 1.0), seed=seed).unbind(1)
     assert (top >= 0).all() and (left >= 0).all() and (tall >= 1).all() and (wide >= 1).all()

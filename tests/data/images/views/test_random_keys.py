@@ -35,7 +35,7 @@ def test_philox_gives_its_published_answers(counter: tuple, key: tuple, output: 
     sample=st.integers(0, 2**32 - 1),
     view=st.integers(0, 9),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_numbers_of_a_sample_do_not_depend_on_the_rest_of_the_batch(
     seed: int, epoch: int, sample: int, view: int
 ) -> None:

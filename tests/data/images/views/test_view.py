@@ -44,7 +44,7 @@ def test_unchosen_rows_are_untouched_and_their_number_is_as_told() -> None:
 
 
 @given(split=st.integers(1, 15), seed=st.integers(0, 2**40), epoch=st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_sample_has_the_same_view_in_every_batch(split: int, seed: int, epoch: int) -> None:
     images, samples = photographs(16), torch.randperm(1000, generator=torch.Generator().manual_seed(split))[:16]
     view = View(**EVERYTHING)
