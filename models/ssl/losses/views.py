@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -34,15 +35,14 @@ def cross_entropy_of_views(
             f"{loss} got {len(logits)} views and {len(probabilities)} targets; it compares at least 2 views"
         )
     check_views(loss, *logits, *probabilities, rows=1)
-    everyone = _total(probabilities)
+
+    @functools.cache
+    def target(views: tuple[int, ...]) -> Tensor:
+        summed = [probabilities[i] for i in views]
+        return summed[0] if len(summed) == 1 else torch.stack(summed).sum(0)
+
     total = logits[0].new_zeros(())
     for j, s in enumerate(logits):
-        others = [p for i, p in enumerate(probabilities) if i != j]
-        if others:
-            target = everyone if len(others) == len(probabilities) else _total(others)
-            total = total - target.flatten().dot((s / temperature).log_softmax(1).flatten())
+        if others := tuple(i for i in range(len(probabilities)) if i != j):
+            total = total - target(others).flatten().dot((s / temperature).log_softmax(1).flatten())
     return mean_over_processes(total / (pairs * len(logits[0])))
-
-
-def _total(tensors: Sequence[Tensor]) -> Tensor:
-    return tensors[0] if len(tensors) == 1 else torch.stack(tuple(tensors)).sum(0)

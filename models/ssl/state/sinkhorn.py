@@ -49,16 +49,16 @@ def sinkhorn(
     if shared is not None:
         logits = torch.cat([logits, _own_part(shared)])
     scaled = logits / epsilon
-    top = scaled.amax(1, keepdim=True)
-    kernel = scaled.sub_(top).exp_()
-    u, v = (top.squeeze(1) - _largest(top)).exp_(), kernel.new_ones(prototypes)
+    kernel = scaled.softmax(1)
+    if not iterations:
+        return kernel[:rows]
+    log_sums = scaled.amax(1) - kernel.amax(1).log()
+    u = (log_sums - _largest(log_sums)).exp_()
     share = sum_over_processes(u.new_full((), len(u))) / prototypes
     for _ in range(iterations):
         v = share / sum_over_processes(u @ kernel).clamp(min=torch.finfo(kernel.dtype).tiny)
         u = 1 / (kernel @ v)
-    own = kernel[:rows]
-    normalisers = own @ v
-    return own.mul_(v).div_(normalisers[:, None])
+    return kernel[:rows].mul_(v).mul_(u[:rows, None])
 
 
 def _own_part(shared: Tensor) -> Tensor:
