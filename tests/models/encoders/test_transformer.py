@@ -72,7 +72,7 @@ def test_a_fresh_block_starts_as_pytorchs_does() -> None:
     assert not ours.attention.project_out.bias.any()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(batch=st.integers(1, 3), tokens=st.integers(1, 9), layers=st.integers(1, 3), seed=st.integers(0, 99))
 def test_causal_maps_are_distributions_over_the_past(batch: int, tokens: int, layers: int, seed: int) -> None:
     torch.manual_seed(seed)

@@ -111,7 +111,7 @@ def test_isomorphism_convolution_is_its_formula() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**31 - 1))
 def test_renaming_nodes_and_reordering_edges_renames_the_output(name: str, seed: int) -> None:
     torch.manual_seed(seed)

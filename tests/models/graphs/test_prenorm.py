@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.graphs.prenorm import Moments, Prenorm
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 40), max_size=4), shift=st.floats(-1e6, 1e6), seed=st.integers(0, 99))
 def test_moments_of_pieces_are_those_of_the_whole(cuts: list[int], shift: float, seed: int) -> None:
     x = shift + torch.randn(40, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

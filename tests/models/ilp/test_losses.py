@@ -47,7 +47,7 @@ def loss_by_loops(scores: torch.Tensor, batch: StateBatch, T: float) -> list[lis
     return states
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts=COUNTS, seed=st.integers(0, 1000), T=st.sampled_from([0.07, 1.0]))
 def test_contrastive_loss_is_the_double_loop(counts: list[tuple[int, int]], seed: int, T: float) -> None:
     batch = batch_of(counts, seed)

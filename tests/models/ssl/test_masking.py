@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 MASKINGS = [RandomMasking(0.75), SquareBlocks(0.6, 2), Blockwise(0.4)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(share=st.floats(0.05, 0.95), side=st.sampled_from([2, 4, 7]), seed=st.integers(0, 99))
 def test_random_and_rectangular_masks_hide_exactly_the_share_of_every_image(share: float, side: int, seed: int) -> None:
     torch.manual_seed(seed)
@@ -93,7 +93,7 @@ def test_masks_that_show_or_hide_nothing_or_differ_in_number_are_refused(hidden:
         visible_and_hidden(mask)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 999), side=st.sampled_from([8, 14]))
 def test_the_context_has_no_patch_of_a_target(seed: int, side: int) -> None:
     torch.manual_seed(seed)

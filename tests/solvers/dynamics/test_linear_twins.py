@@ -36,7 +36,7 @@ def expected_loss(w: float, target: float, p: float, rates: Rates) -> float:
 
 @pytest.mark.parametrize("stop_gradient", [True, False])
 @given(w=st.floats(0.1, 2.0), p=st.floats(-0.5, 1.5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_velocity_is_that_of_gradient_descent_on_the_expected_loss(stop_gradient: bool, w: float, p: float) -> None:
     step = 1e-5
 

@@ -98,7 +98,7 @@ def test_the_objective_never_falls_along_the_gradient_flow() -> None:
     assert np.all(np.diff(J) > 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     data=st.builds(
         CoOccurrence,

@@ -23,7 +23,7 @@ def test_the_factors_are_those_of_lightly_which_ends_at_a_thousandth() -> None:
     np.testing.assert_allclose(ours, np.load(FILE)["warmup_cosine_10_100"], rtol=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps=st.integers(1, 200), share=st.floats(0, 1), end=st.floats(0, 1))
 def test_the_rate_rises_to_one_and_falls_to_the_end(steps: int, share: float, end: float) -> None:
     warmup = int(share * steps)

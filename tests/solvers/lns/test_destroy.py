@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data.ilp.problem import ILP
@@ -256,7 +256,6 @@ def test_scored_without_a_scorer_is_refused():
         Scored().prepare(KNAPSACK)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-8, 8), min_size=4, max_size=60), st.floats(0.05, 0.5))
 def test_tempered_probabilities_expect_k(scores, share):
     k = max(1, int(share * len(scores)))
@@ -285,7 +284,6 @@ def test_bandit_tries_every_arm_then_follows_the_reward():
     assert set(sizes[4:]) == {6}
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_preferred_keeps_to_k_and_prefers_the_chosen(data):
     n = data.draw(st.integers(1, 30))

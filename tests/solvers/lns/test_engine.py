@@ -61,7 +61,7 @@ def assert_monotone(problem: ILP, solution: Solution) -> None:
     assert solution.objective == problem.objective(solution.assignment) == solution.trace.objective[-1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(small_packings(), st.sampled_from(sorted(HEURISTICS)), st.sampled_from(["equal", "strict"]), st.integers(0, 3))
 def test_search_is_never_worse_never_infeasible_and_right_when_it_says_optimal(problem, name, accept, seed):
     schedule = NeighborhoodSize(1, largest=1.0)

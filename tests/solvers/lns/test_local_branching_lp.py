@@ -147,7 +147,7 @@ def feasible_integer_program(rng):
     return problem, x
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 10**6), st.sampled_from(FORMS), st.sampled_from(["binary", "bounds"]))
 def test_generated_rows_and_the_multiplier_find_the_optimum_of_the_lp_with_the_row(seed, form, distance):
     rng = np.random.default_rng(seed)

@@ -77,7 +77,7 @@ def enumerated(problem):
 
 
 @every_back_end
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problem=tiny_ilps())
 def test_optimum_equals_enumeration(name, problem):
     best = enumerated(problem)
@@ -94,7 +94,7 @@ def test_optimum_equals_enumeration(name, problem):
 
 
 @every_back_end
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problem=tiny_ilps(), step=st.sampled_from([-1.0, 0.0, 1e-3]))
 def test_cutoff_admits_equal_and_refuses_worse(name, problem, step):
     best = enumerated(problem)
@@ -110,7 +110,7 @@ def test_cutoff_admits_equal_and_refuses_worse(name, problem, step):
 
 
 @both_mip_back_ends
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problem=tiny_ilps(), mask=st.lists(st.booleans(), min_size=5, max_size=5))
 def test_mixed_problems_agree_with_scipy_milp(name, problem, mask):
     integer = np.array(mask[: problem.n])

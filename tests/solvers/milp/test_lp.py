@@ -60,7 +60,7 @@ def check_against_scipy(result, problem, accuracy=1e-7):
 
 
 @pytest.mark.parametrize("algorithm", ["auto", "dual_simplex", "primal_simplex", "ipm"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6))
 def test_optimum_duals_and_reduced_costs_equal_scipy(algorithm, seed):
     problem = random_lp(seed)
@@ -83,7 +83,7 @@ def test_signs_of_duals_and_reduced_costs():
     assert PersistentLP(ILP.build([-1.0], [[1.0]], -INF, 4)).solve().duals == pytest.approx([-1.0])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6))
 def test_changes_in_place_equal_a_model_built_anew(seed):
     rng = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ def incumbent(scores: list[float], best: list[bool]) -> ScoredIncumbent:
     return ScoredIncumbent(np.arange(n), np.zeros(n), np.array(scores, float), np.array(best), 1.0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=12))
 def test_auc_is_the_share_of_pairs_in_order_and_ties_count_half(drawn: list[tuple[int, bool]]) -> None:
     members = [score for score, best in drawn if best]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.errors import ConfigError
@@ -40,7 +40,6 @@ def test_predictions_are_those_of_the_reference_file(chunk: int) -> None:
 
 
 @given(st.integers(1, 30), st.integers(0, 1000), st.integers(1, 9))
-@settings(deadline=None)
 def test_neighbours_are_those_of_brute_force_with_the_lower_of_equals(k: int, seed: int, chunk: int) -> None:
     draws = torch.Generator().manual_seed(seed)
     axes = torch.cat([torch.eye(2), -torch.eye(2), torch.zeros(1, 2)]).double()  # cosines without rounding, many ties

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.errors import ConfigError
@@ -20,7 +20,6 @@ def flat_images(height: int = 8, width: int = 12) -> torch.Tensor:
 
 
 @given(st.integers(0, 10_000))
-@settings(deadline=None)
 def test_targets_are_shares_of_the_pixels(seed: int) -> None:
     images, targets = Mixing(smoothing=0.0)(flat_images(), LABELS, 6, np.random.default_rng(seed))
     assert torch.allclose(targets.sum(1), torch.ones(6, dtype=torch.float64))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.errors import ConfigError
@@ -54,7 +54,6 @@ def test_covariance_eigenvalues_are_numpys_also_in_several_chunks() -> None:
 
 
 @given(st.integers(1, 40), st.floats(1e-3, 1e3))
-@settings(deadline=None)
 def test_equal_singular_values_have_their_number_as_rank(count: int, size: float) -> None:
     spectrum = torch.cat([torch.full((count,), size, dtype=torch.float64), torch.zeros(5, dtype=torch.float64)])
     assert effective_rank(spectrum, epsilon=1e-30) == pytest.approx(count, rel=1e-6)
@@ -75,7 +74,6 @@ def test_rank_me_reports_h_and_z_and_warns_of_too_few_images() -> None:
 
 
 @given(st.floats(0.1, 3.0), st.floats(1e-3, 1e3), st.integers(14, 200))
-@settings(deadline=None)
 def test_a_power_law_has_its_exponent_and_explains_everything(alpha: float, scale: float, dimension: int) -> None:
     spectrum = scale * torch.arange(1, dimension + 1, dtype=torch.float64) ** -alpha
     fit = power_law(spectrum)

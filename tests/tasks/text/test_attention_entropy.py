@@ -35,7 +35,7 @@ def test_attention_to_two_keys_alike_has_ln_2_over_ln_of_the_keys() -> None:
     torch.testing.assert_close(causal_entropy(maps, 3), torch.tensor(expected))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4), layers=st.integers(1, 3), first=st.integers(1, 5))
 def test_the_mean_over_batches_is_that_of_a_plain_loop(sizes: list[int], layers: int, first: int) -> None:
     metric = AttentionEntropy(layers, first)

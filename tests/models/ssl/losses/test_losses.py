@@ -132,7 +132,7 @@ def test_alpha_cl_is_the_weighted_double_loop(power: float) -> None:
     same(alpha_cl(A, B, T, power), torch.stack(terms).mean())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(T=st.floats(0.05, 3.0), seed=SEEDS, batch=st.integers(2, 9))
 def test_alpha_cl_of_power_two_has_temperature_times_the_gradient_of_dcl(T: float, seed: int, batch: int) -> None:
     views = [rows(batch, 4, seed=seed + k).requires_grad_() for k in range(2)]

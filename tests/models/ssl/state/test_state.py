@@ -115,7 +115,7 @@ def sinkhorn_by_matrices(logits: Tensor, epsilon: float, iterations: int) -> Ten
     return matrix / matrix.sum(1, keepdim=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(0, 5), st.integers(0, 99))
 def test_sinkhorn_is_the_scaling_of_the_whole_matrix(count: int, prototypes: int, iterations: int, seed: int) -> None:
     logits = rows(count, prototypes, seed)
