@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from data.ilp.lp_file import read_lp
+from data.ilp.mps import read_mps
 from data.ilp.problem import ILP
+from data.ilp.suffixes import SUFFIXES, suffix_of
 from runs.errors import InvalidProblem
-
-SUFFIXES = (".mps", ".mps.gz", ".lp", ".lp.gz")
 
 
 def read(path: Path | str) -> ILP:
@@ -21,24 +22,14 @@ def read(path: Path | str) -> ILP:
         An LP file, and HiGHS is not installed.
     """
     path = Path(path).expanduser()
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if not path.is_file():
         raise InvalidProblem(f"{path} is {'no file' if path.exists() else 'missing'}; expected a file {_kinds()}")
     if suffix is None:
         raise InvalidProblem(f"{path} has an unknown suffix; expected a file {_kinds()}")
     if suffix.startswith(".mps"):
-        from data.ilp.mps import read_mps
-
         return read_mps(path)
-    from data.ilp.lp_file import read_lp
-
     return read_lp(path)
-
-
-def stem(path: Path | str) -> str:
-    """File name without folder and instance suffix: ``10teams.mps.gz`` is ``10teams``."""
-    name = Path(path).name
-    return name[: len(name) - len(_suffix(Path(path)) or "")]
 
 
 def instances(folder: Path | str) -> list[Path]:
@@ -51,16 +42,12 @@ def instances(folder: Path | str) -> list[Path]:
     """
     folder = Path(folder).expanduser()
     try:
-        found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file())
+        found = sorted(path for path in folder.iterdir() if suffix_of(path) and path.is_file())
     except OSError as error:
         raise InvalidProblem(f"the folder {folder} cannot be listed: {error.strerror}") from error
     if not found:
         raise InvalidProblem(f"the folder {folder} holds no instance; expected files {_kinds()}")
     return found
-
-
-def _suffix(path: Path) -> str | None:
-    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
 
 
 def _kinds() -> str:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from data.ilp import files
 from data.ilp.generators.base import InstanceGenerator
 from data.ilp.problem import ILP
+from data.ilp.suffixes import stem
 from data.modules import ProblemData
 from runs.errors import ConfigError, InvalidProblem
 
@@ -132,7 +133,7 @@ class _Files(Dataset[tuple[int, ILP | UnreadableInstance]]):
     """Instance files; the stems name the instances, full file names where stems repeat."""
 
     def __init__(self, paths: list[Path], first: int, count: int | None) -> None:
-        names = [files.stem(path) for path in paths]
+        names = [stem(path) for path in paths]
         if len(set(names)) < len(names):
             names = [path.name for path in paths]
         indices = range(len(paths))[first : None if count is None else first + count]

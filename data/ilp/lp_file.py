@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from data.ilp.files import stem
 from data.ilp.problem import ILP
+from data.ilp.suffixes import stem
 from data.ilp.text import checked, line_blocks, refuse
 from runs.errors import InvalidProblem, require
 

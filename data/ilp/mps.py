@@ -27,8 +27,8 @@ from typing import NoReturn
 import numpy as np
 import scipy.sparse as sp
 
-from data.ilp.files import stem
 from data.ilp.problem import ILP
+from data.ilp.suffixes import stem
 from data.ilp.text import SIZE_LIMIT, checked, line_blocks, refuse
 from runs.errors import InvalidProblem
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from data.ilp.files import instances, read, stem
+from data.ilp.files import instances, read
 from data.ilp.generators.sc import SetCover
 from data.ilp.instances import IntegerPrograms
+from data.ilp.suffixes import stem
 from runs.errors import InvalidProblem
 
 KNAPSACK = Path(__file__).parent / "files" / "knapsack.mps"
