@@ -155,6 +155,7 @@ SWEPT = {
     "table_projector_small": ("model.projector.layers=0,2", {"knn", "knn_lost_in_projector"}),
     "table_augmentation_small": ("ssl/augmentation=no_crop,local_2_small", {"knn"}),
     "table_optimisation_small": ("ssl/optimisation=batch_64_sqrt,lars", {"knn"}),
+    "table_rates_small": ("ssl/small=simclr optimizer.lr=0.01,0.06", {"validation_knn"}),
     "table_ema_small": ("model.target.start=0.5,1.0", {"knn"}),
     "table_imbalance_small": ("ssl/small=vicreg,swav", {"knn"}),
     "figure_rank_small": ("ssl/small=simclr,vicreg", {"spearman_rank_me_h", "spearman_lidar_h", "lost_rank_me_h"}),
@@ -164,7 +165,7 @@ SWEPT = {
 @pytest.mark.parametrize("name", SWEPT)
 def test_a_comparison_has_a_row_for_each_of_its_changes(launch: Launcher, name: str) -> None:
     (rows, measured), brief = SWEPT[name], ["trainer.max_epochs=3", "seed=0", "hydra/launcher=basic"]
-    run = launch("-m", f"experiment=ssl/{name}", *FAKE, *brief, rows)
+    run = launch("-m", f"experiment=ssl/{name}", *FAKE, *brief, *rows.split())
     assert run.returncode == 0, run.stdout + run.stderr
     table = pd.read_csv(next(launch.outputs.rglob("report.csv")))
     assert table["method"].nunique() == 2
