@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -56,12 +56,12 @@ def search_plots(searches: Searches) -> Iterator[Plot]:
 
 
 def metric_plots(
-    sweep: Sweep, results: pd.DataFrame, named: Collection[str] = (), named_only: bool = False
+    sweep: Sweep, results: pd.DataFrame, named: Sequence[str] = (), named_only: bool = False
 ) -> Iterator[Plot]:
     """Each metric as bars over methods, or as lines over the one numeric setting that the sweep varies.
 
-    Metrics that claims or published numbers name come first; ``named_only`` is for sweeps whose curves say the rest. What
-    one method did with one seed has no picture.
+    ``named`` metrics, of which claims or published numbers speak, come first and in that order; ``named_only`` is for
+    sweeps whose curves say the rest. What one method did with one seed has no picture.
     """
     if len(results[["method", "seed"]].drop_duplicates()) < 2:
         return
@@ -70,7 +70,8 @@ def metric_plots(
     if named_only:
         along = ("primal_gap", "primal_integral") if setting else ()
         results = results[results["metric"].isin((*named, *along))]
-    for metric in sorted(set(results["metric"]), key=lambda metric: (metric not in named, metric))[:MAX_METRICS]:
+    measured = set(results["metric"])
+    for metric in [*(m for m in named if m in measured), *sorted(measured.difference(named))][:MAX_METRICS]:
         rows = results[(results["metric"] == metric) & np.isfinite(results["value"].astype(float))]
         if rows.empty:
             continue

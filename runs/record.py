@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 """Set by a sweep for its jobs: one value per launch of the sweep."""
 
+WARNING_FILE = "warning.txt"
+"""In a run's folder: what speaks against its result although it finished; the report repeats it."""
+
 
 class RunStatus(StrEnum):
     FINISHED = "finished"

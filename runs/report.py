@@ -49,6 +49,8 @@ class ReportSummary:
         The claims that the sweep decides, with their verdicts.
     agreements
         The published numbers with a counterpart in the sweep, tested where possible; the rows of ``published.csv``.
+    named
+        Metrics that published numbers or claims of the paper speak of, those of this sweep's first.
     failed
         Runs that failed, were killed or cannot be read, each with its cause.
     running
@@ -58,7 +60,8 @@ class ReportSummary:
     lost_instances
         Instances without a result in runs that finished nevertheless, each with its cause, in words.
     problems
-        What else is wrong, in words: methods that contradict each other, a file of claims that breaks its format.
+        What else is wrong, in words: methods that contradict each other, runs that warn, a file of claims that breaks its
+        format.
     clock
         What the budget of the searches counts.
     html, figures
@@ -68,6 +71,7 @@ class ReportSummary:
     table: pd.DataFrame
     judgements: list[Judgement]
     agreements: list[Agreement]
+    named: list[str]
     failed: list[Run]
     running: list[Run]
     outcomes: pd.DataFrame
@@ -107,7 +111,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     results = with_anytime_metrics(sweep.results, searches)
     ended = outcomes(sweep.results)
     lost_instances = _lost_instances(sweep)
-    problems = contradictions(ended)
+    problems = [*contradictions(ended), *_warnings(sweep)]
     published: list[Published] = []
     claims: list[Claim] = []
     for paper in sorted({paper for paper, _ in sweep.experiments}):
@@ -121,7 +125,9 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         for paper, name in sweep.experiments
         for judgement in evaluate(sweep, claims, f"{paper}/{name}", searches, published)
     ]
-    plots = _plots(sweep, searches, results, {claim.metric for claim in claims} | {p.metric for p in published})
+    decided = [*(found.entry.metric for found in agreeing), *(judgement.claim.metric for judgement in judgements)]
+    named = list(dict.fromkeys([*decided, *(claim.metric for claim in claims), *(entry.metric for entry in published)]))
+    plots = _plots(sweep, searches, results, named)
     figures = _write_tables(sweep, results, table, judgements, agreeing, plots)
     html = sweep.folder / "report.html"
     page = render_report(sweep, results, table, judgements, published, agreeing, plots, [*lost_instances, *problems])
@@ -130,6 +136,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         table=table,
         judgements=judgements,
         agreements=agreeing,
+        named=named,
         failed=[run for run in sweep.runs if not run.usable and run.status != RunStatus.RUNNING],
         running=[run for run in sweep.runs if run.status == RunStatus.RUNNING],
         outcomes=ended,
@@ -156,6 +163,17 @@ def _lost_instances(sweep: Sweep) -> list[str]:
     return lines
 
 
+def _warnings(sweep: Sweep) -> list[str]:
+    """One line per method with a run that warns: how many do, and the first warning."""
+    lines = []
+    for method in sorted({run.method for run in sweep.usable}):
+        runs = [run for run in sweep.usable if run.method == method]
+        warned = [run.warning for run in runs if run.warning]
+        if warned:
+            lines.append(f"{method}, {len(warned)} of {len(runs)} runs: {warned[0]}")
+    return lines
+
+
 def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, problems: list[str]) -> list[T]:
     """A bad file of claims is named in the report; it does not cost the user the report."""
     try:
@@ -165,12 +183,12 @@ def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, prob
         return []
 
 
-def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: set[str]) -> list[Plot]:
+def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: list[str]) -> list[Plot]:
     """Curves where there are searches to compare, and with them only those metrics that claims or published numbers name."""
     if all(run.traces is None for run in sweep.usable):
         return list(metric_plots(sweep, results, named))
     curves = search_plots(searches.comparable) if len(searches.comparable) else ()
-    return [*curves, *metric_plots(sweep, results, named - set(ANYTIME_METRICS), named_only=True)]
+    return [*curves, *metric_plots(sweep, results, [m for m in named if m not in ANYTIME_METRICS], named_only=True)]
 
 
 def _write_tables(

@@ -12,7 +12,7 @@ import yaml
 
 from runs.errors import ConfigError
 from runs.files import read_json, safe_yaml
-from runs.record import RunStatus, status
+from runs.record import WARNING_FILE, RunStatus, status
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
 TRACE_COLUMNS = ["instance", "seconds", "evaluations", "objective", "bound", "maximize"]
@@ -70,6 +70,12 @@ class Run:
     @property
     def experiment(self) -> str:
         return str(self.config.get("experiment") or "?").removeprefix(f"{self.paper}/")
+
+    @property
+    def warning(self) -> str:
+        """What speaks against its result although it finished, in one line."""
+        path = self.folder / WARNING_FILE
+        return " ".join(path.read_text(encoding="utf-8", errors="replace").split()) if path.is_file() else ""
 
     @property
     def seed(self) -> int:

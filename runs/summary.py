@@ -37,7 +37,7 @@ ALONE_COLUMNS = {"primal_bound": "objective", "feasible": "solved", "proved": "p
 """Of searches without a rival: a gap to their own best would say nothing."""
 SUMMARY = "summary.txt"
 """What the terminal was told, beside the report."""
-MAX_METRICS = 5
+MAX_METRICS = 8
 MAX_LISTED = 60
 MAX_LINES = 20
 MAX_FIGURES = 3
@@ -60,12 +60,12 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
     """Print table, verdicts, lost runs and the paths of the figures and the page."""
     console = console or Console(soft_wrap=True)
     for (paper, experiment), rows in summary.table.groupby(["paper", "experiment"], sort=True):
-        metrics = _chosen(set(rows["metric"]), summary.clock, _decisive(summary))
+        metrics = _chosen(set(rows["metric"]), summary.clock, summary.named)
         alone = rows["method"].nunique() == 1 and not {*SEARCH_COLUMNS, *ALONE_COLUMNS} & {*metrics}
         if alone:
             console.print(_list(f"{paper}/{experiment}", rows, metrics))
         else:
-            console.print(_table(f"{paper}/{experiment}", rows, metrics[:MAX_METRICS], console.width))
+            console.print(_table(f"{paper}/{experiment}", rows, metrics, console.width))
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements):
@@ -85,8 +85,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(cause[:300])}")
     if len(lost) > MAX_LINES:
         console.print(f"and {len(lost) - MAX_LINES} more causes, all named in the report")
-    decisive = _decisive(summary)
-    for figure in sorted(summary.figures, key=lambda path: path.stem not in decisive)[:MAX_FIGURES]:
+    place = {metric: position for position, metric in enumerate(summary.named)}
+    for figure in sorted(summary.figures, key=lambda path: place.get(path.stem, len(place)))[:MAX_FIGURES]:
         console.print(f"figure: {escape(_shown(figure))}", highlight=False)
     if len(summary.figures) > MAX_FIGURES:
         console.print(f"and {len(summary.figures) - MAX_FIGURES} more figures in the report", highlight=False)
@@ -134,7 +134,8 @@ def _outcome(rows: pd.DataFrame) -> str:
 def _table(title: str, rows: pd.DataFrame, metrics: list[str], width: int) -> Table:
     """Methods by what matters most, best first where there is a primal gap.
 
-    Where the terminal is narrow, names are broken into lines and the last metrics left out; no number is ever broken.
+    Where there are many or the terminal is narrow, names are broken into lines and the last metrics left out; no number is
+    ever broken.
     """
     found = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
     methods = sorted(set(rows["method"]), key=natural_order)
@@ -144,7 +145,7 @@ def _table(title: str, rows: pd.DataFrame, metrics: list[str], width: int) -> Ta
     table.add_column("method", overflow="fold")
     columns: list[list[str]] = []
     room = width - METHOD_WIDTH
-    fair = (width - min(max(map(len, methods)) + 4, width // 3)) // max(len(metrics), 1) - 3
+    fair = (width - min(max(map(len, methods)) + 4, width // 3)) // max(min(len(metrics), MAX_METRICS), 1) - 3
     for position, metric in enumerate(metrics):
         base, _, dataset = metric.partition("/")
         name = (SEARCH_COLUMNS | ALONE_COLUMNS).get(base)
@@ -152,7 +153,7 @@ def _table(title: str, rows: pd.DataFrame, metrics: list[str], width: int) -> Ta
         cells = [_cell(found.get((method, metric)), scale) for method in methods]
         widest = max(len(line) for cell in cells for line in cell.split("\n"))
         room -= widest + 3
-        if columns and room < 0:
+        if columns and (room < 0 or position == MAX_METRICS):
             table.caption = f"and {len(metrics) - position} more metrics in the report"
             break
         header = _broken(f"{name} {dataset}".strip() if name else metric, max(widest, fair))
@@ -182,19 +183,13 @@ def _broken(name: str, width: int) -> str:
     return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
-def _decisive(summary: ReportSummary) -> list[str]:
-    """Metrics that published numbers or claims speak of."""
-    named = [agreement.entry.metric for agreement in summary.agreements]
-    return list(dict.fromkeys([*named, *(judgement.claim.metric for judgement in summary.judgements)]))
-
-
-def _chosen(metrics: set[str], clock: Clock, decisive: list[str]) -> list[str]:
+def _chosen(metrics: set[str], clock: Clock, named: list[str]) -> list[str]:
     other = "primal_integral" if clock == "evaluations" else "primal_integral_evaluations"
     if searches := [metric for metric in SEARCH_COLUMNS if metric in metrics and metric != other]:
         return searches
     if "proved" in metrics:
         return [metric for metric in ALONE_COLUMNS if metric in metrics]
-    known = [metric for metric in decisive if metric in metrics]
+    known = [metric for metric in named if metric in metrics]
     whole = known + sorted(m for m in metrics if m.rpartition("/")[0] not in metrics and m not in known)
     return [metric for metric in whole if metric not in ANYTIME_METRICS]
 

@@ -14,9 +14,9 @@ from pytorch_lightning.utilities import rank_zero_warn
 from models.ssl.recipe import Recipe
 from runs.errors import ConfigError
 from runs.files import atomic_write
+from runs.record import WARNING_FILE
 from tasks.images.history import Point
 
-FILE = "collapse.txt"
 RISE = 1.03
 """A rank that grows by more in an epoch recovers."""
 
@@ -108,7 +108,7 @@ def likely_ingredients(recipe: Recipe) -> list[str]:
 class CollapseAlarm(lightning.Callback):
     """Looks at the last batch of every epoch; at the first sign of collapse it says what is likely missing, once.
 
-    The message goes to the log and to ``collapse.txt`` in the run's folder. Of the signals only the rank shows the collapse
+    The message goes to the log, to the run's folder and so to the report. Of the signals only the rank shows the collapse
     of a recipe whose projector ends in a batch norm.
 
     Parameters
@@ -148,7 +148,7 @@ class CollapseAlarm(lightning.Callback):
         message = self.message(trainer.current_epoch + 1, found, task.model)
         rank_zero_warn(message)
         if trainer.is_global_zero:
-            atomic_write(Path(trainer.default_root_dir) / FILE, (message + "\n").encode())
+            atomic_write(Path(trainer.default_root_dir) / WARNING_FILE, (message + "\n").encode())
         trainer.should_stop = trainer.should_stop or self.stop
 
     def message(self, epoch: int, found: list[str], recipe: Recipe) -> str:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from runs.anytime import Trace
+from runs.record import WARNING_FILE
 from runs.report import build, main, print_to_terminal
 from runs.results import load
 from runs.run_folder import RESULT_COLUMNS
@@ -119,6 +120,16 @@ def test_the_metrics_of_claims_are_drawn_first(sweep, conf) -> None:
     for method in ("good", "poor"):
         sweep.run(method, metrics={"x/1": {f"m{i:02}": 1.0 + i for i in range(40)} | {"z_named": 2.0}})
     assert build(sweep.folder, where).figures[0].name == "z_named.png"
+
+
+def test_what_runs_warn_of_is_told_once_per_method(sweep) -> None:
+    for method, seed in (("simclr", 0), ("collapsed", 0), ("collapsed", 1)):
+        folder = sweep.run(method, seed, metrics={"x/1": {"knn": 50.0}})
+        if method == "collapsed":
+            (folder / WARNING_FILE).write_text(f"collapse after\nepoch {seed}\n")
+    summary = build(sweep.folder)
+    assert summary.problems == ["collapsed, 2 of 2 runs: collapse after epoch 0"] and summary.whole
+    assert "collapsed, 2 of 2 runs" in summary.html.read_text()
 
 
 def test_one_run_shows_what_it_drew_itself_and_no_bars_of_one_method(sweep) -> None:

@@ -12,7 +12,8 @@ import torch
 from models.ssl.recipe import Recipe
 from models.ssl.simsiam import SimSiam
 from runs.errors import ConfigError
-from tasks.images.collapse_alarm import FILE, CollapseAlarm, likely_ingredients, symptoms
+from runs.record import WARNING_FILE
+from tasks.images.collapse_alarm import CollapseAlarm, likely_ingredients, symptoms
 from tests.models.ssl.joint_recipes import PREDICTOR, PROJECTOR, RECIPES, TinyEncoder, build
 from tests.tasks.images.noise_images import train
 
@@ -80,7 +81,7 @@ def test_a_recipe_without_predictor_and_stop_gradient_collapses_and_is_stopped(t
     with pytest.warns(UserWarning, match="stop-gradient"):
         task = train(collapsing(), tmp_path, epochs=40, trainer={"callbacks": [alarm]})
     assert max(task.history.points) < 40
-    message = (tmp_path / FILE).read_text()
+    message = (tmp_path / WARNING_FILE).read_text()
     assert message.startswith("collapse after epoch")
     assert "the predictor (model.predictor.layers=2)" in message and "training stops here" in message
 
@@ -93,7 +94,7 @@ def test_without_stop_it_rings_once_and_training_goes_on(tmp_path: Path) -> None
 
 def test_a_sound_training_is_left_alone(tmp_path: Path) -> None:
     train(build("vicreg"), tmp_path, epochs=6, trainer={"callbacks": [CollapseAlarm(stop=True)]})
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / WARNING_FILE).exists()
 
 
 def test_a_fallen_rank_is_a_symptom_even_where_the_spread_is_good() -> None:
