@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, line: str) -> str:
-    line = line.replace("python launch.py", f"{sys.executable} '{ROOT}/launch.py'")
-    line = line.replace("python mine", f"{sys.executable} mine").replace("mine:.", f"mine:'{ROOT}'")
+    line = line.replace("python launch.py", f"'{sys.executable}' '{ROOT}/launch.py'")
+    line = line.replace("python mine", f"'{sys.executable}' mine").replace("mine:.", f"mine:'{ROOT}'")
     environment = os.environ | {"REPRISE_OUTPUTS": str(folder / "outputs"), "REPRISE_CACHE": str(folder / "cache")}
     done = subprocess.run(
         ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=250, check=False
