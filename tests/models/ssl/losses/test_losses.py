@@ -24,7 +24,7 @@ from models.ssl.losses.ibot import ibot_patch
 from models.ssl.losses.infonce import cross_view, infonce
 from models.ssl.losses.koleo import koleo
 from models.ssl.losses.mean_shift import mean_shift
-from models.ssl.losses.mmcr import mmcr
+from models.ssl.losses.mmcr import mmcr, nuclear_norms
 from models.ssl.losses.msn import msn
 from models.ssl.losses.nt_xent import nt_xent
 from models.ssl.losses.paws import paws
@@ -239,6 +239,29 @@ def test_frossl_is_entropy_and_distance_to_the_mean_view() -> None:
     for z in views:
         expected += (z.T @ z / 3).square().sum().log() + 2.0 * 3 / 8 * 8 * 3 * (z - mean).square().mean()
     same(frossl([A, B, C], 2.0), expected)
+
+
+@pytest.mark.parametrize("shape", [(5, 2, 9), (5, 9, 2), (5, 3, 3), (1, 1, 4)])
+@pytest.mark.parametrize("apart", [1.0, 1e-3])
+def test_nuclear_norms_of_small_matrices_are_those_of_their_singular_values(
+    shape: tuple[int, int, int], apart: float
+) -> None:
+    rows = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ours = (rows[:, :1] + apart * rows).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+
+    norms, expected = nuclear_norms(ours), torch.linalg.matrix_norm(theirs, "nuc")
+
+    torch.testing.assert_close(norms, expected, rtol=1e-10, atol=0)
+    norms.sum().backward()
+    expected.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-6)
+
+
+def test_the_nuclear_norm_of_equal_views_has_a_finite_gradient() -> None:
+    views = torch.ones(3, 2, 4).requires_grad_()
+    nuclear_norms(views).sum().backward()
+    torch.testing.assert_close(views.grad, views.detach() / 8**0.5)
 
 
 def test_paws_is_the_cross_entropy_to_the_other_views_sharpened_classes() -> None:
