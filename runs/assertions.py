@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,6 +17,7 @@ from runs.published import CONF, read_entries
 PUBLISHED = "published"
 _TEST_FIELDS = ("kind", "over", "level", "minimal_effect", "relative", "at")
 _REQUIRED = ("id", "statement", "source", "metric", "better", "ours", "against", "experiment")
+_OPTIONAL = ("controls", "test")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Claim:
     against
         Method names, every one of which must be beaten; or one number; or ``published``, all the published numbers of this
         metric (and data set) for the experiment, which ours must agree with.
+    controls
+        For a method, the one whose value is subtracted from its own before anything is compared: differences in differences.
     kind, over, level
         The paired test; pairs are instances (averaged over seeds) or seeds (averaged over instances). Against ``published``
         it is ``welch``: of the means over seeds, adjusted over the numbers compared (Holm).
@@ -58,6 +61,7 @@ class Claim:
     minimal_effect: float = 0.0
     relative: bool = False
     at: tuple[Clock, float] | None = None
+    controls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asserts_agreement(self) -> bool:
@@ -67,6 +71,11 @@ class Claim:
     @property
     def opponents(self) -> tuple[str | float, ...]:
         return self.against if isinstance(self.against, tuple) else (self.against,)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of all methods that a paired claim looks at."""
+        return self.ours, *(name for name in self.opponents if isinstance(name, str)), *self.controls.values()
 
 
 def load_claims(paper: str, conf: Path = CONF) -> list[Claim]:
@@ -93,7 +102,7 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
     test = item.get("test") or {}
     if not isinstance(test, dict):
         raise ConfigError(f"{where}: field 'test' must be a mapping such as {{kind: wilcoxon, over: instances}}")
-    for given, known, prefix in ((item, (*_REQUIRED, "test"), ""), (test, _TEST_FIELDS, "test.")):
+    for given, known, prefix in ((item, (*_REQUIRED, *_OPTIONAL), ""), (test, _TEST_FIELDS, "test.")):
         if unknown := next((name for name in given if name not in known), None):
             raise ConfigError(f"{where}: unknown field '{prefix}{unknown}'{nearest(str(unknown), known)}")
     for name in _REQUIRED:
@@ -125,6 +134,7 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
         minimal_effect=_number(where, "test.minimal_effect", test.get("minimal_effect", 0.0)),
         relative=test.get("relative", False),
         at=_parse_at(where, test.get("at")),
+        controls=_parse_controls(where, item.get("controls", {}), item),
     )
 
 
@@ -145,6 +155,20 @@ def _parse_against(where: str, value: Any) -> tuple[str, ...] | float:
             f"{where}: field 'against' must be a method name, a list of them, a number, or {PUBLISHED}; found {value!r}"
         )
     return tuple(names)
+
+
+def _parse_controls(where: str, value: Any, item: dict[str, Any]) -> dict[str, str]:
+    against = item.get("against")
+    named = [] if against == PUBLISHED else [item["ours"], *(against if isinstance(against, list) else [against])]
+    if not isinstance(value, dict) or not all(name in named and isinstance(value[name], str) for name in value):
+        raise ConfigError(
+            f"{where}: field 'controls' must map methods of 'ours' or 'against' to the methods to subtract, found {value!r}"
+        )
+    if value and (item.get("test") or {}).get("relative"):
+        raise ConfigError(
+            f"{where}: field 'test.relative' does not go with 'controls': their differences may be near zero"
+        )
+    return dict(value)
 
 
 def _parse_at(where: str, value: Any) -> tuple[Clock, float] | None:

@@ -70,6 +70,8 @@ def claim_rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
         scale = largest((effect.mean, effect.low, effect.high))
         how = "Welch's test of each published number" if claim.asserts_agreement else claim.kind
         test = f"{claim.metric}, {claim.better} is better; {how} over {claim.over}, level {claim.level:g}"
+        if claim.controls:
+            test += "; each method less its control"
         if claim.at:
             test += f", at {claim.at[1]:g} {claim.at[0]}"
         if claim.minimal_effect:

@@ -195,14 +195,17 @@ def _against(claim: Claim, values: pd.DataFrame, opponent: str | float) -> stati
 
 
 def _paired_means(claim: Claim, values: pd.DataFrame, method: str) -> pd.Series:
-    """Value per instance averaged over seeds, or per seed averaged over the instances that all seeds and methods share."""
+    """Value per instance averaged over seeds, or per seed averaged over the instances that all seeds and methods share.
+
+    A method with a control has the control's value subtracted, pair by pair.
+    """
     key = "instance" if claim.over == "instances" else "seed"
     if key == "seed":
-        named = [claim.ours, *(name for name in claim.opponents if isinstance(name, str))]
-        part = values[values["method"].isin(named)]
+        part = values[values["method"].isin(claim.methods)]
         counts = part.groupby("instance")[["method", "seed"]].apply(lambda rows: len(rows.drop_duplicates()))
         values = values[values["instance"].isin(counts.index[counts == counts.max()])]
-    return values[values["method"] == method].groupby(key)["value"].mean()
+    means = values.pivot_table("value", key, "method").reindex(columns=sorted(set(claim.methods)))
+    return means[method] - means[claim.controls[method]] if method in claim.controls else means[method]
 
 
 def _values(claim: Claim, results: pd.DataFrame, searches: Searches) -> pd.DataFrame:
@@ -220,7 +223,7 @@ def _values(claim: Claim, results: pd.DataFrame, searches: Searches) -> pd.DataF
         rows = rows[rows["instance"].map(dataset_of) == dataset]
     rows = rows[np.isfinite(rows["value"].astype(float))]
     methods = sorted(set(rows["method"]))
-    for name in (claim.ours, *(name for name in claim.opponents if isinstance(name, str))):
+    for name in claim.methods:
         if name not in methods:
             raise ConfigError(f"method '{name}' has no '{claim.metric}' here{nearest(name, methods)}")
     return rows

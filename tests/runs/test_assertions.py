@@ -59,6 +59,13 @@ def test_agreement_with_the_published_numbers_may_call_ours_anything(conf) -> No
         (WELCH | {"test": {"kind": "welch", "minimal_effect": 1}}, "field 'test.minimal_effect' does not apply"),
         (WELCH | {"test": {"kind": "welch", "relative": True}}, "field 'test.relative' does not apply to kind welch"),
         (WELCH | {"test": {"kind": "welch", "at": {"seconds": 1}}}, "field 'test.at' does not apply to kind welch"),
+        ({"controls": {"another": "x"}}, "field 'controls' must map methods of 'ours' or 'against'"),
+        ({"controls": "x"}, "field 'controls' must map methods of 'ours' or 'against'"),
+        (
+            WELCH | {"test": {"kind": "welch"}, "controls": {"ours": "x"}},
+            "field 'controls' must map methods of 'ours' or 'against'",
+        ),
+        ({"controls": {"ours": "x"}, "test": {"relative": True}}, "field 'test.relative' does not go with 'controls'"),
         ({"metrik": "x"}, "unknown field 'metrik'; did you mean 'metric'"),
     ],
 )

@@ -82,6 +82,19 @@ def test_every_opponent_must_be_beaten_and_the_weakest_comparison_is_shown(sweep
     assert "best" in every.reason
 
 
+def test_methods_with_controls_are_compared_by_what_they_gain_over_them(sweep) -> None:
+    write_costs(sweep, {"ours": 9.0, "theirs": 10.0, "our control": 12.0, "their control": 15.0})
+    controls = {"ours": "our control", "theirs": "their control"}
+    asked = [claim(kind="t", over=over, id=over, controls=controls) for over in ("seeds", "instances")]
+    half = claim(id="half", controls={"theirs": "their control"}, better="higher")
+    missing = claim(id="missing", controls={"ours": "none"})
+    seeds, instances, half, missing = evaluate(load(sweep.folder), [*asked, half, missing], EXPERIMENT)
+    assert {seeds.status, instances.status} == {Verdict.CONTRADICTED}, "ours costs less, and saves less"
+    assert seeds.effect.mean == pytest.approx(instances.effect.mean) == pytest.approx(-2.0, abs=0.1)
+    assert half.effect.mean == pytest.approx(9.0 + 5.0 + 5.5, abs=0.1), "ours as it is, 5.5 the mean of the instances"
+    assert "method 'none'" in missing.reason
+
+
 def test_a_number_can_be_the_opponent(sweep) -> None:
     write_costs(sweep, {"ours": 1.0})
     (judged,) = evaluate(load(sweep.folder), [claim(against=0.5, better="higher")], EXPERIMENT)
