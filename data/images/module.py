@@ -53,6 +53,9 @@ class ImageData(pl.LightningDataModule):
         Processes that read images; of use where files are decoded.
     support
         Labelled images beside each batch, for recipes that use them; None for none.
+    probes
+        Source of the images that probes are fitted and chosen on, split as those of ``source``; None for the same images. Of
+        use where encoders that saw different images are compared, and the probes shall not make the difference.
 
     Attributes
     ----------
@@ -84,6 +87,7 @@ class ImageData(pl.LightningDataModule):
         split_seed: int = 0,
         workers: int = 0,
         support: Support | None = None,
+        probes: ImageSource | None = None,
     ) -> None:
         super().__init__()
         for setting, value, least in (("size", size, 1), ("batch_size", batch_size, 2), ("workers", workers, 0)):
@@ -98,7 +102,7 @@ class ImageData(pl.LightningDataModule):
         self.mean, self.std = tuple(mean), tuple(std)
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
         self.validation_fraction, self.split_seed = validation_fraction, split_seed
-        self.support = support
+        self.support, self.probes = support, probes
 
     def setup(self, stage: str | None = None) -> None:
         """Read the images, once.
@@ -110,12 +114,23 @@ class ImageData(pl.LightningDataModule):
         """
         if hasattr(self, "sets"):
             return
-        whole, test = self.source.train(), self.source.test()
-        for images in (whole, test):
-            images.validate()
-        train, validation = split(whole, self.validation_fraction, self.split_seed)
+        self.trained_on, validation = self._split(self.source)
+        train = self.trained_on
+        if self.probes is not None:
+            train, validation = self._split(self.probes)
+        test = self.source.test()
+        test.validate()
+        if train.classes != self.trained_on.classes:
+            raise ConfigError(
+                f"data.probes has the classes {list(train.classes)}, and data.source {list(self.trained_on.classes)}"
+            )
         self.sets = {"train": train, "validation": validation, "test": test}
         self.classes = train.classes
+
+    def _split(self, source: ImageSource) -> tuple[ImageSet, ImageSet]:
+        images = source.train()
+        images.validate()
+        return split(images, self.validation_fraction, self.split_seed)
 
     def train_dataloader(self) -> DataLoader[Stored]:
         """Shuffled batches of :class:`Stored`, of equal size on all ranks.
@@ -126,11 +141,15 @@ class ImageData(pl.LightningDataModule):
             The ranks cannot share a batch equally, or the images do not fill one.
         """
         ranks, rank = place()
-        train = self.sets["train"]
-        order = FullBatches(len(train), self.seed, self.batch_size, ranks, rank)
+        order = FullBatches(len(self.trained_on), self.seed, self.batch_size, ranks, rank)
         share = self.batch_size // ranks
         return ResumableLoader(
-            TrainingBatches(train), share, self.seed, sampler=order, collate_fn=_as_it_is, num_workers=self.workers
+            TrainingBatches(self.trained_on),
+            share,
+            self.seed,
+            sampler=order,
+            collate_fn=_as_it_is,
+            num_workers=self.workers,
         )
 
     def test_dataloader(self) -> list[int]:
@@ -162,19 +181,18 @@ class ImageData(pl.LightningDataModule):
     @cached_property
     def _labelled(self) -> list[Tensor]:
         assert self.support is not None
-        return self.support.labelled(labels_of(self.sets["train"], "data.support"))
+        return self.support.labelled(labels_of(self.trained_on, "data.support"))
 
     def _beside(self, support: Support, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """A view of the first kind of each image of the support, another one in every step."""
-        train = self.sets["train"]
         chosen = support.draw(self._labelled, self.seed, step, *place())
-        batch = TrainingBatches(train).__getitems__(chosen.tolist())
+        batch = TrainingBatches(self.trained_on).__getitems__(chosen.tolist())
         batch = Stored(*(None if part is None else part.to(device) for part in batch))  # type: ignore[arg-type]
         assert batch.labels is not None
         return self._views(ViewSet(first=self.views.views[0]), batch, step)[0], batch.labels
 
     def clean(self, split: str) -> ImageSet:
-        """The images of a split as they are: ``train`` (what is trained on), ``validation`` or ``test``.
+        """The images of a split as they are: ``train`` (what probes are fitted on), ``validation`` or ``test``.
 
         Raises
         ------

@@ -16,6 +16,7 @@ from torch import nn
 
 from data.images.fake import Fake
 from data.images.folder import Folder
+from data.images.long_tailed import LongTailed
 from data.images.module import ImageData
 from data.images.order import FullBatches
 from data.images.source import ImageSource
@@ -185,6 +186,22 @@ def test_clean_images_are_normalised_and_in_order_and_splits_do_not_meet() -> No
         assert torch.allclose((images * std + mean) * 255, whole.images[:].float(), atol=1e-3)
     train, validation = (made.clean(name).images[:].flatten(1) for name in ("train", "validation"))
     assert torch.cdist(train.float(), validation.float()).min() > 0
+
+
+def test_probes_may_see_other_images_than_the_encoder() -> None:
+    source = Fake(size=16, classes=4, train_per_class=10, test_per_class=3)
+    alone, other = module(LongTailed(source, 0.5)), module(source)
+    made = module(LongTailed(source, 0.5), probes=source, support=Support(per_class=1))
+    for split in ("train", "validation", "test"):
+        assert made.clean(split).identity == other.clean(split).identity
+    assert len(made.clean("train")) > len(alone.clean("train"))
+    for ours, theirs in zip(epoch_of(made), epoch_of(alone), strict=True):
+        assert torch.equal(ours.views[0], theirs.views[0]) and torch.equal(ours.labels, theirs.labels)
+
+
+def test_probes_of_other_classes_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"data\.probes has the classes .* and data\.source"):
+        module(probes=Fake(size=16, classes=3, train_per_class=10, test_per_class=3))
 
 
 def test_the_split_is_the_same_for_all_seeds_of_a_run() -> None:
