@@ -32,15 +32,15 @@ def mmcr(views: Float[Tensor, "batch views width"], compression: float = 0.005) 
     check_views("mmcr", views)
     if views.shape[1] < 2:
         raise ConfigError(f"mmcr got {views.shape[1]} view of each image; it needs at least 2")
-    spread = torch.linalg.matrix_norm(gather(views.mean(1)), "nuc")
+    (spread,) = nuclear_norms(gather(views.mean(1))[None])
     return compression * mean_over_processes(nuclear_norms(views).mean()) - spread
 
 
 def nuclear_norms(matrices: Float[Tensor, "batch rows columns"]) -> Float[Tensor, " batch"]:
-    """Sum of the singular values of each of many small matrices.
+    """Sum of the singular values of each matrix.
 
     A nuclear norm is ``<U, Z>`` at the polar factor ``U = (Z Z^T)^(-1/2) Z``, which is its gradient too. U comes from the
-    eigenvectors of the small Gram matrices in float64: one batched call, where a GPU decomposes the matrices one by one.
+    eigenvectors of the smaller Gram matrices in float64: one batched call, where a GPU decomposes matrices one by one.
     """
     with torch.no_grad():
         tall = matrices.shape[1] > matrices.shape[2]
