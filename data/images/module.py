@@ -55,7 +55,8 @@ class ImageData(pl.LightningDataModule):
         Labelled images beside each batch, for recipes that use them; None for none.
     probes
         Source of the images that probes are fitted and chosen on, split as those of ``source``; None for the same images. Of
-        use where encoders that saw different images are compared, and the probes shall not make the difference.
+        use where encoders that saw different images are compared, and the probes shall not make the difference. What is held
+        out for choices may be among the images that are trained on; the test images never are.
 
     Attributes
     ----------
