@@ -51,3 +51,27 @@ def test_the_small_set_trains_on_the_generated_images() -> None:
     data.setup()
     assert {split: len(images) for split, images in data.sets.items()} == {"train": 800, "validation": 200, "test": 200}
     assert len(data.train_dataloader()) == 12
+
+
+@pytest.mark.parametrize(
+    ("balanced", "long_tailed", "source"),
+    [
+        ("cifar10_small", "cifar10_small_long_tailed", "source.source.source"),
+        ("cifar10_balanced", "cifar10_long_tailed", "source.source"),
+    ],
+)
+def test_a_long_tail_is_as_large_as_the_balanced_set_beside_it_and_has_its_probes(
+    balanced: str, long_tailed: str, source: str
+) -> None:
+    def prepared(name: str, at: str) -> ImageData:
+        sizes = {"size": 4, "train_per_class": 5000, "test_per_class": 1000}
+        drawn = [f"data.{at}.{key}={value}" for key, value in sizes.items()]
+        data = built(f"data=images/{name}", f"data/source@data.{at}=fake", *drawn)
+        data.setup()
+        return data
+
+    first, second = prepared(balanced, "source.source"), prepared(long_tailed, source)
+    assert len(first.train_dataloader()) == len(second.train_dataloader())
+    assert abs(len(first.trained_on) - len(second.trained_on)) < 10
+    for split in ("train", "validation", "test"):
+        assert first.clean(split).identity == second.clean(split).identity
