@@ -49,10 +49,10 @@ class Support:
         """
         sizes = torch.bincount(labels).tolist()
         wanted = sizes if self.labelled_per_class is None else [self.labelled_per_class] * len(sizes)
-        if min(wanted) < self.per_class:
-            raise ConfigError(
-                f"data.support.per_class is {self.per_class}, and a class has {min(wanted)} images; lower it"
-            )
+        least = min(wanted)
+        for name, value, there in (("labelled_per_class", least, min(sizes)), ("per_class", self.per_class, least)):
+            if there < value:
+                raise ConfigError(f"data.support.{name} is {value}, and a class has {there} images; lower it")
         chosen = per_class(labels, wanted, self.seed)
         return [chosen[labels[chosen] == label] for label in range(len(sizes))]
 

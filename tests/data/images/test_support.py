@@ -46,7 +46,11 @@ def test_impossible_numbers_are_named() -> None:
         Support(per_class=0)
     with pytest.raises(ConfigError, match="labelled_per_class 2"):
         Support(per_class=3, labelled_per_class=2)
-    with pytest.raises(ConfigError, match="a class has 20 images; lower it"):
+    with pytest.raises(ConfigError, match=r"data.support.per_class is 21, and a class has 20 images; lower it"):
         drawn(Support(per_class=21))
+    with pytest.raises(
+        ConfigError, match=r"data.support.labelled_per_class is 25, and a class has 20 images; lower it"
+    ):
+        drawn(Support(per_class=3, labelled_per_class=25))
     with pytest.raises(ConfigError, match="has 9 images, which 2 processes cannot share equally"):
         drawn(Support(per_class=3), ranks=2)
