@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from runs import command
+from runs.launch import command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def job(cfg: DictConfig) -> float | None:
     """One run of the composed configuration; returns the score a sweeper may optimise."""
     from runs.environment import limit_threads
-    from runs.record import RunRecord
+    from runs.record.run_record import RunRecord
 
     with RunRecord.of(cfg) as record:
         if record.settled:
@@ -24,7 +24,7 @@ def job(cfg: DictConfig) -> float | None:
         from pytorch_lightning import seed_everything
 
         from runs.build import build
-        from runs.hardware import build_trainer
+        from runs.launch.hardware import build_trainer
 
         seed_everything(cfg.seed, workers=True, verbose=False)
         with record.open_log() as log:

@@ -13,7 +13,7 @@ from benchmarks.harness import Case
 from benchmarks.measure import Probe
 from data.images.decoded import DecodedImages
 from data.images.files import FolderImages
-from runs.cache import ArtifactCache
+from runs.store.cache import ArtifactCache
 
 REPEATS = {"toy": 1, "small": 7, "paper": 7}
 SHAPES = {"toy": (16, 8, 40, 32), "small": (1024, 256, 240, 160), "paper": (2048, 256, 500, 256)}

@@ -11,8 +11,8 @@ import pyscipopt
 from benchmarks.families import instance
 from benchmarks.harness import Case
 from benchmarks.measure import Probe
-from data.ilp.mps import read_mps
-from data.ilp.mps_writer import write_mps
+from data.ilp.formats.mps import read_mps
+from data.ilp.formats.mps_writer import write_mps
 from solvers.milp.highs_model import quiet_highs
 
 REPEATS = {"toy": 1, "small": 5, "paper": 5}

@@ -11,22 +11,22 @@ from benchmarks.harness import Case, Target
 from benchmarks.lightly_losses import INSTALL, lightly, peers
 from benchmarks.measure import CPU, WALL, Probe
 from benchmarks.ssl_schemes import barlow_twins_with_mask, nt_xent_with_mask, vicreg_with_mask
-from models.ssl.losses.barlow import barlow_twins
-from models.ssl.losses.cosine import negative_cosine
-from models.ssl.losses.dcl import dcl
-from models.ssl.losses.dino import dino
-from models.ssl.losses.frossl import frossl
-from models.ssl.losses.koleo import koleo
-from models.ssl.losses.mmcr import mmcr
-from models.ssl.losses.msn import msn
-from models.ssl.losses.nt_xent import nt_xent
-from models.ssl.losses.sigreg import sigreg
-from models.ssl.losses.swav import swav
-from models.ssl.losses.tico import tico
-from models.ssl.losses.vicreg import vicreg
-from models.ssl.losses.w_mse import w_mse
-from models.ssl.state.center import Center
-from models.ssl.state.sinkhorn import sinkhorn
+from models.ssl.parts.losses.barlow import barlow_twins
+from models.ssl.parts.losses.cosine import negative_cosine
+from models.ssl.parts.losses.dcl import dcl
+from models.ssl.parts.losses.dino import dino
+from models.ssl.parts.losses.frossl import frossl
+from models.ssl.parts.losses.koleo import koleo
+from models.ssl.parts.losses.mmcr import mmcr
+from models.ssl.parts.losses.msn import msn
+from models.ssl.parts.losses.nt_xent import nt_xent
+from models.ssl.parts.losses.sigreg import sigreg
+from models.ssl.parts.losses.swav import swav
+from models.ssl.parts.losses.tico import tico
+from models.ssl.parts.losses.vicreg import vicreg
+from models.ssl.parts.losses.w_mse import w_mse
+from models.ssl.parts.state.center import Center
+from models.ssl.parts.state.sinkhorn import sinkhorn
 
 REPEATS = {"toy": 1, "small": 9, "paper": 9}
 EVALUATIONS = {"toy": 1, "small": 10, "paper": 5}

@@ -17,14 +17,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from runs import page, statistics
+from runs.claims import statistics
+from runs.claims.number_format import interval, largest, number, quantity
 from runs.errors import RepriseError
 from runs.files import atomic_write
 from runs.names import NOT_PART_OF_A_RUN
-from runs.number_format import interval, largest, number, quantity
-from runs.results import Sweep, load
-from runs.searches import OPTIMUM, Searches, with_anytime_metrics
-from runs.variants import flatten
+from runs.record.searches import OPTIMUM, Searches, with_anytime_metrics
+from runs.record.sweep_folder import Sweep, load
+from runs.record.variants import flatten
+from runs.report import html
 
 COLUMNS = ["method", "metric", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "p_value", "n", "test"]
 FEW_INSTANCES = 6
@@ -81,8 +82,8 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
     """Write ``compare-<A>-<B>.html`` and ``.csv`` into ``folder``; return both paths."""
     stem = re.sub(r"[^\w.+-]+", "_", f"compare-{comparison.a.resolve().name}-{comparison.b.resolve().name}")[:150]
     folder.mkdir(parents=True, exist_ok=True)
-    html, csv = folder / f"{stem}.html", folder / f"{stem}.csv"
-    content = page.render(
+    page, csv = folder / f"{stem}.html", folder / f"{stem}.csv"
+    content = html.render(
         "compare.html",
         title=f"{comparison.a.resolve().name} and {comparison.b.resolve().name}",
         contents=[],
@@ -91,8 +92,8 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
     )
     with FileLock(folder / ".compare.lock", is_singleton=False):
         atomic_write(csv, comparison.table.to_csv(index=False).encode())
-        atomic_write(html, content)
-    return html, csv
+        atomic_write(page, content)
+    return page, csv
 
 
 def _results(sweep: Sweep, joint: Searches) -> pd.DataFrame:
@@ -205,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         comparison = compare(options.a, options.b)
-        html, csv = write(comparison, options.output or options.b)
+        page, csv = write(comparison, options.output or options.b)
     except RepriseError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -213,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
         return 2
     _print(comparison)
-    print(f"table: {csv}\npage: {html}")
+    print(f"table: {csv}\npage: {page}")
     return 0
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from runs import interrupt
 from runs.anytime import Trace
-from runs.checkpoint import Checkpoint
 from runs.errors import ConfigError
+from runs.record.checkpoint import Checkpoint
 
 
 class Status(StrEnum):

@@ -11,10 +11,10 @@ import numpy as np
 import pytorch_lightning as lightning
 from torchmetrics import MeanMetric, MetricCollection
 
-from runs import instances
 from runs.errors import InvalidProblem, RepriseError
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record import instances
+from runs.record.instances import InstanceResult
 
 
 class ProblemTask(lightning.LightningModule):

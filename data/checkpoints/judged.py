@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from data.modules import ProblemData
-from runs import results
 from runs.errors import ConfigError
+from runs.record import sweep_folder
 
 TABLE = "iterations.parquet"
 REMEDY = "run experiment=ssl/figure_rank_small, or give the folder of a sweep with task.judged_every"
@@ -64,7 +64,7 @@ class JudgedSweep(ProblemData):
         if self.sweep is None:
             raise ConfigError(f"data.sweep is null; {REMEDY}")
         found: dict[int, dict[str, Curve]] = {}
-        for run in results.load(Path(self.sweep).expanduser()).usable:
+        for run in sweep_folder.load(Path(self.sweep).expanduser()).usable:
             if (run.folder / TABLE).is_file():
                 table = pd.read_parquet(run.folder / TABLE)
                 if "linear" in table:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
-from data.ilp import files
+from data.ilp.formats import files
+from data.ilp.formats.suffixes import stem
 from data.ilp.generators.base import InstanceGenerator
 from data.ilp.problem import ILP
-from data.ilp.suffixes import stem
 from data.modules import ProblemData
 from runs.errors import ConfigError, InvalidProblem
 

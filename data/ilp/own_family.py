@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data.ilp import files
-from data.ilp.expert import ExpertPrograms
+from data.ilp.expert.module import ExpertPrograms
+from data.ilp.formats import files
 from data.ilp.instances import IntegerPrograms
 from runs.errors import ConfigError
 
@@ -21,8 +21,8 @@ def own_family(path: str, test_share: float, **settings: Any) -> ExpertPrograms:
     test_share
         In (0, 1): the share of the files, rounded up, that is kept for the search.
     **settings
-        Those of :class:`data.ilp.expert.ExpertPrograms`, but for its two sets; ``validation_share`` is of the files that are
-        learned from.
+        Those of :class:`data.ilp.expert.module.ExpertPrograms`, but for its two sets; ``validation_share`` is of the
+        files that are learned from.
 
     Raises
     ------

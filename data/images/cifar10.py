@@ -14,8 +14,8 @@ from data.download import DataFile
 from data.images import cifar10_binary, cifar10_npz
 from data.images.cifar10_npz import Arrays
 from data.images.source import ImageSet, ImageSource
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
+from runs.store.cache import ArtifactCache
 
 SIZE = 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

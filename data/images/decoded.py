@@ -13,7 +13,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from data.images.files import FolderImages
-from runs.cache import ArtifactCache
+from runs.store.cache import ArtifactCache
 
 CHUNK = 256
 """Files whose pixels lie in one item of the cache."""

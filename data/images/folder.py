@@ -10,8 +10,8 @@ from data.images.decoded import DecodedImages
 from data.images.files import FolderImages
 from data.images.source import ImageSet, ImageSource
 from data.images.subset import split
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
+from runs.store.cache import ArtifactCache
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 TEST_NAMES = ("test", "val", "validation")

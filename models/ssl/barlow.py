@@ -7,8 +7,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from models.ssl.joint_embedding import JointEmbedding, LossTerms, mean_over_pairs
-from models.ssl.losses.barlow import barlow_twins
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms, mean_over_pairs
+from models.ssl.parts.losses.barlow import barlow_twins
 from models.ssl.recipe import ViewBatch
 
 

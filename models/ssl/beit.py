@@ -8,10 +8,10 @@ from torch import Tensor
 
 from models.encoders.patches import patchify
 from models.encoders.vit import VisionTransformer
-from models.ssl.hidden_patches import HiddenPatches
-from models.ssl.losses.latent import code_cross_entropy
-from models.ssl.masking.mask import Masking
-from models.ssl.patch_codes import PatchCodes
+from models.ssl.parts.hidden_patches import HiddenPatches
+from models.ssl.parts.losses.latent import code_cross_entropy
+from models.ssl.parts.masking.mask import Masking
+from models.ssl.parts.patch_codes import PatchCodes
 from models.ssl.recipe import Moment
 
 

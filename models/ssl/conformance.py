@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.ssl.forks import on_processes
+from models.ssl.parts.forks import on_processes
 from runs.errors import ConfigError, RepriseError
 
 Loss = Callable[..., Tensor]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
-from models.ssl.hidden_patches import HiddenPatches
-from models.ssl.losses.latent import mean_of_blocks, smooth_l1
-from models.ssl.masking.mask import Masking
-from models.ssl.momentum import MomentumCopy, cosine_momentum
+from models.ssl.parts.hidden_patches import HiddenPatches
+from models.ssl.parts.losses.latent import mean_of_blocks, smooth_l1
+from models.ssl.parts.masking.mask import Masking
+from models.ssl.parts.momentum import MomentumCopy, cosine_momentum
 from models.ssl.recipe import Moment
 from runs.errors import ConfigError
 

@@ -8,14 +8,14 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from models.ssl import passes
-from models.ssl.dino_head import DinoHead
-from models.ssl.joint_embedding import output
-from models.ssl.losses.dino import dino
+from models.ssl.parts import passes
+from models.ssl.parts.dino_head import DinoHead
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.dino import dino
+from models.ssl.parts.state.center import Center
+from models.ssl.parts.target import Target
+from models.ssl.parts.teacher_temperature import teacher_temperature as temperature_at
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.center import Center
-from models.ssl.target import Target
-from models.ssl.teacher_temperature import teacher_temperature as temperature_at
 
 
 @final

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
-from models.ssl.losses.koleo import koleo
-from models.ssl.masked_distillation import MaskedDistillation, Probabilities
+from models.ssl.parts.losses.koleo import koleo
+from models.ssl.parts.masked_distillation import MaskedDistillation, Probabilities
+from models.ssl.parts.state.sinkhorn import sinkhorn
 from models.ssl.recipe import Moment
-from models.ssl.state.sinkhorn import sinkhorn
 
 
 @final

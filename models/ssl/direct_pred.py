@@ -8,12 +8,12 @@ from typing import final
 import torch
 from torch import nn
 
-from models.ssl import passes
-from models.ssl.direct_predictor import DirectPredictor
-from models.ssl.joint_embedding import output
-from models.ssl.losses.cosine import regression
+from models.ssl.parts import passes
+from models.ssl.parts.direct_predictor import DirectPredictor
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.cosine import regression
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.target import Target
 
 
 @final

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.ssl.global_views import stacked_global_views
-from models.ssl.losses.pixel import squared_error
-from models.ssl.masking.mask import visible_and_hidden
-from models.ssl.masking.random import RandomMasking
+from models.ssl.parts.global_views import stacked_global_views
+from models.ssl.parts.losses.pixel import squared_error
+from models.ssl.parts.masking.mask import visible_and_hidden
+from models.ssl.parts.masking.random import RandomMasking
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 
 

@@ -7,8 +7,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from models.ssl.joint_embedding import JointEmbedding, LossTerms
-from models.ssl.losses.frossl import frossl
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms
+from models.ssl.parts.losses.frossl import frossl
 from models.ssl.recipe import ViewBatch
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
-from models.ssl.masked_distillation import MaskedDistillation, Probabilities
+from models.ssl.parts.masked_distillation import MaskedDistillation, Probabilities
+from models.ssl.parts.state.center import Center
 from models.ssl.recipe import Moment
-from models.ssl.state.center import Center
 
 
 @final

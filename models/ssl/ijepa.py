@@ -11,12 +11,12 @@ from torch import Tensor
 
 from models.encoders.patches import grid_of
 from models.encoders.vit import VisionTransformer
-from models.ssl.global_views import stacked_global_views
-from models.ssl.losses.latent import layer_normed, smooth_l1
-from models.ssl.masking.mask import taken
-from models.ssl.masking.multi_block import MultiBlock
-from models.ssl.momentum import MomentumCopy, cosine_momentum
-from models.ssl.patch_predictor import PatchPredictor
+from models.ssl.parts.global_views import stacked_global_views
+from models.ssl.parts.losses.latent import layer_normed, smooth_l1
+from models.ssl.parts.masking.mask import taken
+from models.ssl.parts.masking.multi_block import MultiBlock
+from models.ssl.parts.momentum import MomentumCopy, cosine_momentum
+from models.ssl.parts.patch_predictor import PatchPredictor
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from models.encoders.patches import grid_of, patchify
 from models.encoders.vit import VisionTransformer
-from models.ssl.global_views import stacked_global_views
-from models.ssl.losses.pixel import normalised_patches, squared_error
-from models.ssl.masking.mask import Masking, taken, visible_and_hidden
-from models.ssl.masking.random import RandomMasking
-from models.ssl.patch_predictor import PatchPredictor
+from models.ssl.parts.global_views import stacked_global_views
+from models.ssl.parts.losses.pixel import normalised_patches, squared_error
+from models.ssl.parts.masking.mask import Masking, taken, visible_and_hidden
+from models.ssl.parts.masking.random import RandomMasking
+from models.ssl.parts.patch_predictor import PatchPredictor
+from models.ssl.parts.reconstruction import Reconstruction, reconstruction
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.reconstruction import Reconstruction, reconstruction
 
 
 @final

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.mean_shift import mean_shift
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.mean_shift import mean_shift
+from models.ssl.parts.state.gather import gather
+from models.ssl.parts.state.queue import FeatureQueue
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.gather import gather
-from models.ssl.state.queue import FeatureQueue
-from models.ssl.target import Target
 from runs.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl.joint_embedding import JointEmbedding, LossTerms
-from models.ssl.losses.mmcr import mmcr
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms
+from models.ssl.parts.losses.mmcr import mmcr
 from models.ssl.recipe import ViewBatch
 
 

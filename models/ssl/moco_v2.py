@@ -8,12 +8,12 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.infonce import infonce
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.infonce import infonce
+from models.ssl.parts.state.queue import FeatureQueue
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.queue import FeatureQueue
-from models.ssl.target import Target
 
 
 @final

@@ -10,13 +10,13 @@ from torch import nn
 
 from models.encoders.patches import grid_of
 from models.encoders.vit import VisionTransformer
-from models.ssl import passes
-from models.ssl.losses.msn import msn
-from models.ssl.masking.mask import Masking, visible_and_hidden
-from models.ssl.masking.random import RandomMasking
-from models.ssl.prototypes import Prototypes
+from models.ssl.parts import passes
+from models.ssl.parts.losses.msn import msn
+from models.ssl.parts.masking.mask import Masking, visible_and_hidden
+from models.ssl.parts.masking.random import RandomMasking
+from models.ssl.parts.prototypes import Prototypes
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.target import Target
 
 
 @final

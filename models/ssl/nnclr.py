@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.infonce import cross_view
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.infonce import cross_view
+from models.ssl.parts.state.queue import FeatureQueue
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.queue import FeatureQueue
 
 
 @final

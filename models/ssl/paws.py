@@ -8,9 +8,9 @@ from typing import final
 from torch import nn
 from torch.nn import functional
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.paws import paws
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.paws import paws
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 
 
@@ -21,11 +21,11 @@ class PAWS(Recipe):
     Parameters
     ----------
     encoder, projector, one_pass
-        As in :class:`~models.ssl.joint_embedding.JointEmbedding`; the support has a pass of its own.
+        As in :class:`~models.ssl.parts.joint_embedding.JointEmbedding`; the support has a pass of its own.
     classes
         Number of classes.
     temperature, sharpening, entropy_weight
-        As in :func:`~models.ssl.losses.paws.paws`.
+        As in :func:`~models.ssl.parts.losses.paws.paws`.
     smoothing
         Of the support's labels.
 

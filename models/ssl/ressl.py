@@ -7,11 +7,11 @@ from typing import final
 
 from torch import Tensor, nn
 
-from models.ssl.joint_embedding import output
-from models.ssl.losses.ressl import relational
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.ressl import relational
+from models.ssl.parts.state.queue import FeatureQueue
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.queue import FeatureQueue
-from models.ssl.target import Target
 from runs.errors import ConfigError
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from models.precision import full_precision
-from models.ssl.joint_embedding import JointEmbedding, LossTerms
-from models.ssl.losses.sigreg import sigreg
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms
+from models.ssl.parts.losses.sigreg import sigreg
+from models.ssl.parts.state.reduce import mean_over_processes
 from models.ssl.recipe import ViewBatch
-from models.ssl.state.reduce import mean_over_processes
 from runs.errors import ConfigError
 
 

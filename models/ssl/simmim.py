@@ -10,10 +10,10 @@ from torch import Tensor
 
 from models.encoders.patches import patchify
 from models.encoders.vit import VisionTransformer
-from models.ssl.hidden_patches import HiddenPatches
-from models.ssl.losses.pixel import absolute_error
-from models.ssl.masking.mask import Masking
-from models.ssl.reconstruction import Reconstruction, reconstruction
+from models.ssl.parts.hidden_patches import HiddenPatches
+from models.ssl.parts.losses.pixel import absolute_error
+from models.ssl.parts.masking.mask import Masking
+from models.ssl.parts.reconstruction import Reconstruction, reconstruction
 
 
 @final

@@ -8,9 +8,9 @@ from typing import final
 import torch
 from torch import nn
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.cosine import negative_cosine
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.cosine import negative_cosine
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 
 

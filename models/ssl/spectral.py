@@ -8,8 +8,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from models.ssl.joint_embedding import JointEmbedding, LossTerms, mean_over_pairs
-from models.ssl.losses.spectral_contrastive import spectral_contrastive
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms, mean_over_pairs
+from models.ssl.parts.losses.spectral_contrastive import spectral_contrastive
 from models.ssl.recipe import ViewBatch
 from runs.errors import ConfigError
 

@@ -8,8 +8,8 @@ from typing import Literal, final
 import torch
 from torch import Tensor, nn
 
-from models.ssl.joint_embedding import JointEmbedding, LossTerms
-from models.ssl.losses.supcon import supcon
+from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms
+from models.ssl.parts.losses.supcon import supcon
 from models.ssl.recipe import ViewBatch
 
 

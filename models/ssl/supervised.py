@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.precision import full_precision
-from models.ssl import passes
-from models.ssl.joint_embedding import output
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.state.reduce import mean_over_processes
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.reduce import mean_over_processes
 
 
 @final

@@ -8,13 +8,13 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.swav import swav
-from models.ssl.prototypes import Prototypes
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.swav import swav
+from models.ssl.parts.prototypes import Prototypes
+from models.ssl.parts.state.queue import FeatureQueue
+from models.ssl.parts.state.sinkhorn import sinkhorn
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.state.queue import FeatureQueue
-from models.ssl.state.sinkhorn import sinkhorn
 
 
 @final

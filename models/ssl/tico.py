@@ -8,11 +8,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from models.ssl import passes
-from models.ssl.joint_embedding import output
-from models.ssl.losses.tico import tico
+from models.ssl.parts import passes
+from models.ssl.parts.joint_embedding import output
+from models.ssl.parts.losses.tico import tico
+from models.ssl.parts.target import Target
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
-from models.ssl.target import Target
 from runs.errors import ConfigError
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs import interrupt
-from runs.checkpoint import Checkpoint, State
 from runs.errors import ConfigError, InvalidProblem
+from runs.record.checkpoint import Checkpoint, State
 from solvers.base import Budget, Solution, Solver, Status
 from solvers.lns import accept as acceptance
 from solvers.lns.repair import Repair, Repaired

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data.ilp.expert_record import ExpertRecord, ExpertStep, VariableSets
+from data.ilp.expert.record import ExpertRecord, ExpertStep, VariableSets
 from data.ilp.problem import ILP
 from runs import interrupt
 from runs.anytime import primal_gap

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
 from runs.errors import ConfigError
+from runs.record.checkpoint import State
 from solvers.lns.ball.base import Ball, BallResult, Basis
 from solvers.lns.ball.explicit import ExplicitBall
 from solvers.lns.ball.generation import binding_rows, solve_by_generation

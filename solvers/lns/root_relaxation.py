@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
+from runs.record.checkpoint import State
 from solvers.lns.state import SearchState
 from solvers.milp.lp import PersistentLP
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs.anytime import Trace
-from runs.checkpoint import State
 from runs.errors import InvalidProblem
+from runs.record.checkpoint import State
 from solvers.base import Budget, Meter, Solution, Status
 from solvers.lns.accept import improves
 from solvers.lns.repair import Repaired

@@ -12,8 +12,8 @@ from data.ilp.problem import ILP
 from data.ilp.reduce import reduce
 from runs import interrupt
 from runs.anytime import Trace
-from runs.checkpoint import Checkpoint
 from runs.errors import ConfigError
+from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Meter, Solution, Solver, Status
 from solvers.milp.base import MilpSolver
 

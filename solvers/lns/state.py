@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
+from runs.record.checkpoint import State
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import Checkpoint
+from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 
 OnIncumbent = Callable[[float, np.ndarray, float], None]

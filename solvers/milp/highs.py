@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import Checkpoint
 from runs.errors import SolverFailure, require
+from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Status
 from solvers.milp.base import OnIncumbent
 from solvers.milp.highs_model import pass_model, quiet_highs, set_option

@@ -25,8 +25,8 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs import interrupt
-from runs.checkpoint import Checkpoint
 from runs.errors import ConfigError, RepriseError, SolverFailure
+from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Status
 from solvers.milp.base import MilpSolver, OnIncumbent
 from solvers.milp.incumbent import Incumbent

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import Checkpoint
 from runs.errors import ConfigError, SolverFailure, require
+from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Status
 from solvers.milp.base import OnIncumbent
 from solvers.milp.incumbent import Incumbent

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 
 from data.pairs.linear_views import LinearViews
-from models.ssl.losses.barlow import barlow_twins
+from models.ssl.parts.losses.barlow import barlow_twins
 from runs.errors import ConfigError
 from solvers.spectral.lbfgs import minimise
 from solvers.spectral.references import whitened

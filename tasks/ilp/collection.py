@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from data.ilp.expert_collection import measure, totals
+from data.ilp.expert.collection import measure, totals
 from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
-from runs.instances import InstanceResult
+from runs.record.instances import InstanceResult
 from tasks.problems import ProblemTask
 
 SUMMARY = ("states", "states_without_negatives", "positives", "negatives", "lb_gap", "lb_seconds", "negative_seconds")

@@ -16,9 +16,9 @@ from torchmetrics import MeanMetric, MetricCollection
 from data.ilp.state_batch import StateBatch
 from models.ilp.losses import LossSum, Reduction, bce_loss, contrastive_loss
 from models.ilp.policy import NeighborhoodPolicy, load_weights
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
 from runs.files import atomic_write
+from runs.store.cache import ArtifactCache
 from solvers.base import Solver
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer

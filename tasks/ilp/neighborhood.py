@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from data.ilp.problem import ILP
-from runs.cache import ArtifactCache, json_bytes, json_value
 from runs.errors import InvalidProblem
-from runs.instances import InstanceResult
 from runs.interrupt import Interrupted
+from runs.record.instances import InstanceResult
+from runs.store.cache import ArtifactCache, json_bytes, json_value
 from solvers.base import Budget, Solution, Status
 from solvers.lns.engine import LargeNeighborhoodSearch
 from tasks.problems import ProblemTask

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pytorch_lightning as lightning
 
 from runs import interrupt
-from runs.cache import Collection
+from runs.store.cache import Collection
 from solvers.lns.scorers.trained import COLLECTION, Trained
 
 _WAITING = ""

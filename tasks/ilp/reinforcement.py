@@ -14,9 +14,9 @@ from torchmetrics import MeanMetric
 from data.ilp.problem import ILP
 from data.ilp.transitions import Trajectory, TransitionMemory
 from models.ilp.actor_critic import ActorCritic
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError, InvalidProblem
 from runs.files import atomic_write
+from runs.store.cache import ArtifactCache
 from solvers.base import Budget
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.episode import Episode

@@ -11,9 +11,9 @@ import torch
 from data.ilp.problem import ILP
 from runs.errors import ConfigError, InvalidProblem
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.interrupt import check
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from solvers.base import Budget
 from solvers.lns.destroy.local_branching import LocalBranching
 from solvers.lns.destroy.scored import PreparedScorer, Scored, Scorer, as_numpy

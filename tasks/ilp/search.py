@@ -9,9 +9,9 @@ import torch
 
 from data.ilp.problem import ILP
 from runs.anytime import primal_gap
-from runs.checkpoint import FileCheckpoint
-from runs.instances import InstanceResult
 from runs.interrupt import Interrupted, check
+from runs.record.checkpoint import FileCheckpoint
+from runs.record.instances import InstanceResult
 from solvers.base import Budget, Solution, Solver, Status
 from tasks.problems import ProblemTask
 

@@ -9,8 +9,8 @@ import numpy as np
 from data.checkpoints.judged import Curve, JudgedCheckpoints
 from runs.errors import InvalidProblem
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from tasks.images.label_free_selection import ACCURACY, SIGNALS, selection
 from tasks.panels import panels, png
 from tasks.problems import ProblemTask

@@ -14,7 +14,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from models.ssl.recipe import Recipe
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.record import WARNING_FILE
+from runs.record.run_record import WARNING_FILE
 from tasks.images.history import Point
 
 RISE = 1.03

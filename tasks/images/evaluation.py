@@ -8,10 +8,10 @@ from typing import Any
 import pytorch_lightning as lightning
 from torch import nn
 
-from runs import instances
 from runs.errors import ConfigError
-from runs.instances import InstanceResult
 from runs.interrupt import at_once
+from runs.record import instances
+from runs.record.instances import InstanceResult
 from tasks.images.protocols.suite import Suite
 from tasks.images.trained_run import TrainedRun
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from models.ssl.state.gather import gather
+from models.ssl.parts.state.gather import gather
 from tasks.images.representation.collapse import collapse_signals
 from tasks.images.representation.rank_me import rank_me
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ssl.state.reduce import mean_over_processes
+from models.ssl.parts.state.reduce import mean_over_processes
 from runs.errors import ConfigError
 
 

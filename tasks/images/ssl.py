@@ -13,14 +13,14 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from data.images.views.view_set import Views
+from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment, Recipe, ViewBatch
-from models.ssl.state.batch_norm import share_batch_norm
-from runs import instances
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.interrupt import at_once
-from solvers.gradient.warmup_cosine import WarmupCosine
+from runs.record import instances
+from runs.record.instances import InstanceResult
+from solvers.optimizers.warmup_cosine import WarmupCosine
 from tasks.images.collapse_alarm import CollapseAlarm
 from tasks.images.history import History
 from tasks.images.label_free_selection import selection, selection_figure

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from models.ssl.recipe import Recipe
-from runs import instances
-from runs.callbacks import KeepLast, StopOnNonFiniteLoss
 from runs.errors import ConfigError, SolverFailure
 from runs.files import write_json
-from runs.instances import InstanceResult
+from runs.record import instances
+from runs.record.callbacks import KeepLast, StopOnNonFiniteLoss
+from runs.record.instances import InstanceResult
 from tasks.images.protocols.suite import Suite
 from tasks.images.ssl import SelfSupervised
 

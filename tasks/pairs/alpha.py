@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from data.pairs.embeddings import EmbeddingPair
-from models.ssl.losses.alpha_cl import alpha_cl
-from models.ssl.losses.dcl import dcl
-from models.ssl.losses.nt_xent import nt_xent
+from models.ssl.parts.losses.alpha_cl import alpha_cl
+from models.ssl.parts.losses.dcl import dcl
+from models.ssl.parts.losses.nt_xent import nt_xent
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from tasks.pairs.labels import label
 from tasks.problems import ProblemTask
 

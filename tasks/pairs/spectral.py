@@ -11,8 +11,8 @@ from data.pairs.graph import PairGraph
 from data.pairs.linear_views import linear_views
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from solvers.spectral.linear_barlow import LinearBarlow, numerical_rank
 from solvers.spectral.references import canonical_variates, eigenmaps, largest_angle, top_eigenvectors
 from solvers.spectral.spectral_contrastive import SpectralContrastive

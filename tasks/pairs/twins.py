@@ -9,8 +9,8 @@ import numpy as np
 from data.pairs.modes import Modes
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from solvers.base import Budget
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath, effective_rank
 from tasks.pairs.twins_sgd import SGD, Comparison, compare

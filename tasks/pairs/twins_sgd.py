@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data.pairs.modes import Modes
-from models.ssl.linear_twins import LinearTwins
+from models.pairs.linear_twins import LinearTwins
 from runs import interrupt
 from runs.errors import ConfigError
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath

@@ -14,10 +14,10 @@ from torch.nn import functional
 from torchmetrics import MeanMetric
 
 from models.text.language_model import TransformerLanguageModel
-from runs import instances
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
+from runs.record import instances
+from runs.record.instances import InstanceResult
 from tasks.attention_entropy import AttentionEntropy
 from tasks.attention_maps import attention_maps_figure
 from tasks.text.attention_curve import columns, curve_figure, fall_and_stay

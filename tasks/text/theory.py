@@ -11,8 +11,8 @@ from data.text.synthetic import CoOccurrence
 from data.text.vocabularies import Vocabulary
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
 from runs.names import safe_name
+from runs.record.instances import InstanceResult
 from solvers.base import Budget
 from solvers.dynamics.one_layer_path import FollowedDynamics, Path, fitting_time
 from tasks.problems import ProblemTask

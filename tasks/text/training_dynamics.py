@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from data.text.sequences import SequenceBatch, replica_seeds
 from data.text.synthetic import CoOccurrence
 from models.text.one_layer import OneLayerTransformer
-from runs import instances
+from runs.claims.published import load_published
 from runs.errors import ConfigError
 from runs.files import atomic_write
-from runs.instances import InstanceResult
-from runs.published import load_published
+from runs.record import instances
+from runs.record.instances import InstanceResult
 from tasks.text.attention_statistics import AttentionPath, slope
 from tasks.text.training_figures import attention_figure, entropy_figure
 

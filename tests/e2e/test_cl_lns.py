@@ -14,9 +14,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from runs.assertions import load_claims
+from runs.claims.claim import load_claims
+from runs.claims.published import load_published
 from runs.names import register_resolvers
-from runs.published import load_published
 from tests.e2e.conftest import ROOT, Launcher
 
 pytest.importorskip("highspy")

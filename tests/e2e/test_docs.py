@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from runs import command
+from runs.launch import command
 from tests.e2e.conftest import ROOT
 
 DOCS = ROOT / "docs"

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 import launch
-from runs import command
 from runs.files import read_json
-from runs.record import RunStatus, status
+from runs.launch import command
+from runs.record.run_record import RunStatus, status
 from tests.e2e.conftest import HERE
 
 ARGUMENTS = [

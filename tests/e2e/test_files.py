@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from runs import instances
+from runs.record import instances
 from tests.e2e import foreign_files
 from tests.e2e.conftest import Launcher
 from tests.e2e.foreign_files import BROKEN, INFEASIBLE, WHOLE

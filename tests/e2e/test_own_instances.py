@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.ilp.formats.mps_writer import write_mps
 from data.ilp.generators.ca import CombinatorialAuction
-from data.ilp.mps_writer import write_mps
 from tests.e2e.conftest import Launcher, Run
 
 pytest.importorskip("highspy")

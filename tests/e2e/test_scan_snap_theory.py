@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runs.claims import load_claims
+from runs.claims.claim import load_claims
 from tests.e2e.conftest import Launcher
 
 BRIEF = [

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from runs import command
+from runs.launch import command
 from tests.e2e.conftest import ROOT, Launcher
 
 FOLDER = ROOT / "conf" / "experiment" / "ssl"

@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 
 def test_every_row_of_the_comparison_is_judged_on_a_table(launch: Launcher) -> None:
     run = launch(
-        "-m", "experiment=ssl/tabular_small", "hydra/launcher=basic", "data=tables/wine", "ssl/tables=untrained,vicreg,mae",
+        "-m", "experiment=ssl/tabular_small", "hydra/launcher=basic", "data=tabular/wine", "ssl/tables=untrained,vicreg,mae",
         "seed=0", "+trainer.max_steps=4",
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
@@ -27,7 +27,7 @@ def test_every_row_of_the_comparison_is_judged_on_a_table(launch: Launcher) -> N
 
 def test_the_supervised_row_has_as_many_outputs_as_the_table_has_classes(launch: Launcher) -> None:
     run = launch(
-        "experiment=ssl/tabular_small", "ssl/tables=supervised", "data=tables/wine", "--cfg", "job", "--resolve"
+        "experiment=ssl/tabular_small", "ssl/tables=supervised", "data=tabular/wine", "--cfg", "job", "--resolve"
     )
     assert run.returncode == 0, run.stderr
     assert "method: supervised" in run.stdout

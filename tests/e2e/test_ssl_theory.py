@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from runs.claims import load_claims
+from runs.claims.claim import load_claims
 from tests.e2e.conftest import ROOT, Launcher
 
 SGD = "task.sgd={learning_rate:0.02,steps:20,every:10,batch:32,replicas:2}"

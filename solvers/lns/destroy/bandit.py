@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
 from runs.errors import ConfigError
+from runs.record.checkpoint import State
 from solvers.lns.state import Destroy, SearchState, Selection
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs import interrupt
-from runs.checkpoint import State
 from runs.errors import ConfigError
+from runs.record.checkpoint import State
 from solvers.lns.destroy.lb_relax_s import LBRelaxS
 from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.repair import Repair

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
 from runs.errors import ConfigError
+from runs.record.checkpoint import State
 from solvers.base import Budget
 from solvers.lns.accept import IMPROVEMENT
 from solvers.lns.destroy.local_branching import flipped

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import expit
 
 from data.ilp.problem import ILP
-from runs.checkpoint import State
 from runs.errors import ConfigError
+from runs.record.checkpoint import State
 from solvers.lns.state import Destroy, SearchState, Selection
 from solvers.milp.lp import LPUnfinished
 

@@ -15,8 +15,8 @@ from models.graphs.gat import GAT
 from models.graphs.gcn import GCN
 from models.graphs.gin import GIN
 from models.ilp.policy import NeighborhoodPolicy, load_weights
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
+from runs.store.cache import ArtifactCache
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
 from solvers.milp.root_features import RowKind

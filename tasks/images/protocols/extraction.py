@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from data.images.module import SPLITS, ImageData
-from runs.cache import ArtifactCache, Collection, npz_arrays, npz_bytes
+from runs.store.cache import ArtifactCache, Collection, npz_arrays, npz_bytes
 from tasks.images.protocols.features import FeatureParts, Features, batch_features, joined
 from tasks.images.protocols.identity import network_digest
 from tasks.images.protocols.images import ImageParts

@@ -15,8 +15,8 @@ from torch.nn import functional
 from data.images.source import ImageSet
 from models.encoders.drop_path import DropPath
 from runs.errors import ConfigError
-from solvers.gradient.layer_decay import layer_decay
-from solvers.gradient.warmup_cosine import warmup_cosine
+from solvers.optimizers.layer_decay import layer_decay
+from solvers.optimizers.warmup_cosine import warmup_cosine
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.images import ImageParts
 from tasks.images.protocols.knn import accuracy

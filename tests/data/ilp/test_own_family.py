@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data.ilp.formats.mps_writer import write_mps
 from data.ilp.generators.ca import CombinatorialAuction
-from data.ilp.mps_writer import write_mps
 from data.ilp.own_family import own_family
 from runs.errors import ConfigError, InvalidProblem
 

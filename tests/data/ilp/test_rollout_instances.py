@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from data.ilp.expert import ExpertPrograms
+from data.ilp.expert.module import ExpertPrograms
 from data.ilp.generators.ca import CombinatorialAuction
 from data.ilp.instances import IntegerPrograms
 from runs.errors import ConfigError

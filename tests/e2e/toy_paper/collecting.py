@@ -9,8 +9,8 @@ from pathlib import Path
 import pytorch_lightning as lightning
 import torch
 
-from runs.cache import ArtifactCache
-from runs.collect import collect
+from runs.store.cache import ArtifactCache
+from runs.store.collect import collect
 
 
 def make(item: int, journal: str, seconds: float) -> bytes:

@@ -13,16 +13,17 @@ from models.ssl.barlow import BarlowTwins
 from models.ssl.byol import BYOL
 from models.ssl.dcl import DecoupledContrastive
 from models.ssl.dino import DINO
-from models.ssl.dino_head import DinoHead
 from models.ssl.direct_pred import DirectPred
-from models.ssl.direct_predictor import DirectPredictor
 from models.ssl.frossl import FroSSL
-from models.ssl.heads import Projector
 from models.ssl.mean_shift import MeanShift
 from models.ssl.mmcr import MMCR
 from models.ssl.moco_v2 import MoCoV2
 from models.ssl.moco_v3 import MoCoV3
 from models.ssl.nnclr import NNCLR
+from models.ssl.parts.dino_head import DinoHead
+from models.ssl.parts.direct_predictor import DirectPredictor
+from models.ssl.parts.heads import Projector
+from models.ssl.parts.target import Target
 from models.ssl.paws import PAWS
 from models.ssl.recipe import Moment, Recipe, ViewBatch
 from models.ssl.ressl import ReSSL
@@ -33,7 +34,6 @@ from models.ssl.spectral import SpectralContrastive
 from models.ssl.supcon import SupCon
 from models.ssl.supervised import Supervised
 from models.ssl.swav import SwAV
-from models.ssl.target import Target
 from models.ssl.tico import TiCo
 from models.ssl.vibcreg import VIbCReg
 from models.ssl.vicreg import VICReg

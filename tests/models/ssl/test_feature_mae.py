@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.ssl.feature_mae import FeatureMAE
-from models.ssl.heads import Projector
+from models.ssl.parts.heads import Projector
 from models.ssl.recipe import Moment, ViewBatch
 
 MOMENT = Moment(0, 1, 0, 1)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.ssl.conformance import on_processes
+from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment
 from models.ssl.spectral import SpectralContrastive
-from models.ssl.state.batch_norm import share_batch_norm
 from runs.errors import ConfigError
 from tests.models.ssl.joint_recipes import BATCH, PROJECTOR, RECIPES, WIDTH, TinyEncoder, build, part, train, views_of
 

@@ -8,8 +8,8 @@ import torch
 from models.encoders.patches import patchify
 from models.encoders.vit import VisionTransformer
 from models.ssl.mae import MAE
-from models.ssl.masking.random import RandomMasking
-from models.ssl.patch_predictor import PatchPredictor
+from models.ssl.parts.masking.random import RandomMasking
+from models.ssl.parts.patch_predictor import PatchPredictor
 from models.ssl.recipe import Moment, ViewBatch
 from runs.errors import ConfigError
 from tests.models.ssl.recipes import built, views

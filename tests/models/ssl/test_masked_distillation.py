@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.ssl.losses.dino import dino
-from models.ssl.losses.ibot import ibot_patch
-from models.ssl.losses.koleo import koleo
-from models.ssl.losses.msn import msn
-from models.ssl.masking.some_images import SomeImages
+from models.ssl.parts.losses.dino import dino
+from models.ssl.parts.losses.ibot import ibot_patch
+from models.ssl.parts.losses.koleo import koleo
+from models.ssl.parts.losses.msn import msn
+from models.ssl.parts.masking.some_images import SomeImages
+from models.ssl.parts.state.sinkhorn import sinkhorn
 from models.ssl.recipe import Moment, Recipe, ViewBatch
-from models.ssl.state.sinkhorn import sinkhorn
 from runs.errors import ConfigError
 from tests.models.ssl.recipes import built, trained, views
 

@@ -7,9 +7,9 @@ import copy
 import pytest
 import torch
 
-from models.ssl.momentum import MomentumCopy
+from models.ssl.parts.momentum import MomentumCopy
+from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment, Recipe, ViewBatch
-from models.ssl.state.batch_norm import share_batch_norm
 from tests.models.ssl.processes import two_ranks
 from tests.models.ssl.recipes import SMALL, built, trained, views
 

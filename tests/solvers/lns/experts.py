@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data.ilp.expert_collection import ExpertCollection
-from data.ilp.expert_record import ExpertRecord
+from data.ilp.expert.collection import ExpertCollection
+from data.ilp.expert.record import ExpertRecord
 from data.ilp.generators.ca import CombinatorialAuction
 from data.ilp.instances import IntegerPrograms
 from data.ilp.problem import ILP

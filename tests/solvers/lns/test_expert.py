@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.ilp.expert_record import ExpertRecord
+from data.ilp.expert.record import ExpertRecord
 from data.ilp.problem import ILP
 from runs.errors import ConfigError, InvalidProblem
 from solvers.base import Solution, Status

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.ilp.expert_collection import ExpertCollection, measure, totals
-from data.ilp.expert_record import ExpertRecord
+from data.ilp.expert.collection import ExpertCollection, measure, totals
+from data.ilp.expert.record import ExpertRecord
+from data.ilp.formats.mps_writer import write_mps
 from data.ilp.instances import IntegerPrograms
-from data.ilp.mps_writer import write_mps
 from data.ilp.problem import ILP
 from runs.errors import ConfigError
 from tests.solvers.lns import experts

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.ilp.expert import ExpertPrograms
+from data.ilp.expert.module import ExpertPrograms
 from data.ilp.features.dynamic import dynamic_features
 from data.ilp.features.static import static_features
 from data.ilp.problem import ILP
@@ -231,21 +231,21 @@ def test_a_setting_outside_its_range_is_named(tmp_path: Path, settings: dict[str
 def test_ranks_share_training_batches_and_validation_states(
     cache: Path, ranks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.ilp.expert.place", lambda: (1, 0))
+    monkeypatch.setattr("data.ilp.expert.module.place", lambda: (1, 0))
     module = data(cache, batch_size=6, validation_share=0.5)
     module.setup("fit")
     whole = [batch.graphs for batch in module.train_dataloader()]
     validation = sum(batch.graphs for batch in module.val_dataloader())
     parts, seen = [], 0
     for rank in range(ranks):
-        monkeypatch.setattr("data.ilp.expert.place", lambda rank=rank: (ranks, rank))
+        monkeypatch.setattr("data.ilp.expert.module.place", lambda rank=rank: (ranks, rank))
         parts.append([batch.graphs for batch in module.train_dataloader()])
         seen += sum(batch.graphs for batch in module.val_dataloader())
     assert [sum(step) for step in zip(*parts, strict=True)] == whole
     assert seen == validation
-    monkeypatch.setattr("data.ilp.expert.place", lambda: (4, 0))
+    monkeypatch.setattr("data.ilp.expert.module.place", lambda: (4, 0))
     with pytest.raises(ConfigError, match=r"data.batch_size is 6, which 4 processes cannot share"):
         module.train_dataloader()
-    monkeypatch.setattr("data.ilp.expert.place", lambda: (100, 0))
+    monkeypatch.setattr("data.ilp.expert.module.place", lambda: (100, 0))
     with pytest.raises(ConfigError, match="validation states for 100 processes"):
         module.val_dataloader()

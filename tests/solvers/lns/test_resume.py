@@ -9,8 +9,8 @@ import pytest
 from data.ilp.generators.mis import MaximumIndependentSet
 from data.ilp.generators.mk import MultidimensionalKnapsack
 from runs import interrupt
-from runs.checkpoint import FileCheckpoint
 from runs.errors import InvalidProblem
+from runs.record.checkpoint import FileCheckpoint
 from solvers.base import Status
 from solvers.lns import local_branching_lp
 from solvers.lns.destroy.lb_relax import LBRelax

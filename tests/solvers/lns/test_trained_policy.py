@@ -11,8 +11,8 @@ from models.graphs.gat import GAT
 from models.graphs.gcn import GCN
 from models.graphs.gin import GIN
 from models.ilp.policy import NeighborhoodPolicy
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
+from runs.store.cache import ArtifactCache
 from solvers.lns.scorers.trained import COLLECTION, FILE, Trained, TrainedPolicy
 
 SETTINGS = {"model": "policy"}

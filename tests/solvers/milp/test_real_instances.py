@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.ilp.mps import read_mps
+from data.ilp.formats.mps import read_mps
 from solvers.base import Budget, Status
 from solvers.milp.cpsat import CpSat
 from solvers.milp.highs import Highs

@@ -10,8 +10,8 @@ import torch
 
 from data.pairs.graph import block_graph
 from data.pairs.linear_views import linear_views
-from models.ssl.losses.barlow import barlow_twins
-from models.ssl.losses.vicreg import vicreg_terms
+from models.ssl.parts.losses.barlow import barlow_twins
+from models.ssl.parts.losses.vicreg import vicreg_terms
 from runs.errors import ConfigError
 from solvers.spectral.linear_barlow import LinearBarlow, numerical_rank
 from solvers.spectral.references import canonical_variates, largest_angle, whitened

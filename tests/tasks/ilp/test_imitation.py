@@ -13,12 +13,12 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from data.ilp.expert import ExpertPrograms
+from data.ilp.expert.module import ExpertPrograms
 from models.graphs.gat import GAT
 from models.ilp.losses import LossSum
 from models.ilp.policy import NeighborhoodPolicy
-from runs.cache import ArtifactCache
 from runs.errors import ConfigError
+from runs.store.cache import ArtifactCache
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.scorers.trained import COLLECTION, FILE, Trained, TrainedPolicy
@@ -163,7 +163,7 @@ def test_the_test_searches_with_the_policy_and_leaves_it_in_the_run_folder(cache
     fitter.test(module, datamodule=module_data, verbose=False)
     assert_equal(weights(TrainedPolicy(run=str(tmp_path)).policy), weights(module.scorer.policy))
     assert Trained.from_bytes((tmp_path / FILE).read_bytes(), "run").validation == module.best
-    from runs.instances import load_all
+    from runs.record.instances import load_all
 
     results = load_all(tmp_path)
     assert [result.metrics["feasible"] for result in results] == [1.0, 1.0]

@@ -12,9 +12,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from runs import instances
 from runs.build import build
 from runs.errors import ConfigError
+from runs.record import instances
 from tasks.images.evaluation import CheckpointEvaluation
 from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.knn import KNN

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.encoders.drop_path import DropPath
-from models.ssl.state.batch_norm import share_batch_norm
+from models.ssl.parts.state.batch_norm import share_batch_norm
 from runs.errors import ConfigError
 from tasks.images.protocols.fine_tuning import FineTuning, _set_drop_path
 from tasks.images.protocols.low_shot import LowShot

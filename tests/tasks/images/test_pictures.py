@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.encoders.patches import patchify
 from models.ssl.mae import MAE
-from models.ssl.patch_predictor import PatchPredictor
+from models.ssl.parts.patch_predictor import PatchPredictor
 from runs.errors import ConfigError
 from tasks.images.pictures.attention import AttentionPicture, cls_attention
 from tasks.images.pictures.corruption_curve import CorruptionCurve

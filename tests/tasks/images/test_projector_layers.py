@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from models.ssl.heads import Projector
+from models.ssl.parts.heads import Projector
 from tasks.images.protocols.features import FeatureParts, Features
 from tasks.images.protocols.knn import KNN
 from tasks.images.protocols.projector_layers import ProjectorLayers

@@ -9,9 +9,9 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from runs.callbacks import KeepLast
 from runs.errors import ConfigError
-from solvers.gradient.warmup_cosine import warmup_cosine
+from runs.record.callbacks import KeepLast
+from solvers.optimizers.warmup_cosine import warmup_cosine
 from tests.models.ssl.joint_recipes import build
 from tests.tasks.images.noise_images import NoiseImages, train
 

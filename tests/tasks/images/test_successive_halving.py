@@ -11,8 +11,8 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from runs import instances
 from runs.errors import ConfigError
+from runs.record import instances
 from tasks.images.successive_halving import SuccessiveHalving, rounds
 from tests.models.ssl.joint_recipes import build
 from tests.tasks.images.noise_images import NoiseImages, train

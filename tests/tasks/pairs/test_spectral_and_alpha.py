@@ -11,8 +11,8 @@ import torch
 
 from data.pairs.embeddings import EmbeddingPair, random_embeddings
 from data.pairs.graph import block_graph
-from models.ssl.losses.alpha_cl import alpha_cl
-from models.ssl.losses.dcl import dcl
+from models.ssl.parts.losses.alpha_cl import alpha_cl
+from models.ssl.parts.losses.dcl import dcl
 from runs.errors import ConfigError
 from solvers.spectral.references import eigenmaps
 from tasks.pairs.alpha import AlphaTheory, gradient

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from data.pairs.modes import random_modes
-from models.ssl.direct_predictor import DirectPredictor as RecipePredictor
-from models.ssl.linear_twins import LinearTwins
+from models.pairs.linear_twins import LinearTwins
+from models.ssl.parts.direct_predictor import DirectPredictor as RecipePredictor
 from runs.errors import ConfigError
 from solvers.dynamics.flow import FlowIntegrator
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, effective_rank

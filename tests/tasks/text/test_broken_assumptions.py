@@ -13,8 +13,8 @@ from scipy import stats
 from data.text.sequences import SyntheticSequences
 from data.text.synthetic import CoOccurrence
 from models.text.one_layer import OneLayerTransformer
-from runs.published import load_published
-from runs.statistics import holm
+from runs.claims.published import load_published
+from runs.claims.statistics import holm
 from tasks.text.training_dynamics import Cell, token_counts
 
 WORLD = CoOccurrence(num_last=1)

@@ -15,9 +15,9 @@ import torch
 
 from data.text.contiguous import ContiguousText
 from models.text.language_model import TransformerLanguageModel
-from runs import instances
-from runs.callbacks import KeepLast
 from runs.errors import ConfigError
+from runs.record import instances
+from runs.record.callbacks import KeepLast
 from tasks.text.attention_curve import fall_and_stay
 from tasks.text.language_model import LanguageModeling
 

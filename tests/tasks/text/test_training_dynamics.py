@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from data.text.sequences import SyntheticSequences
 from data.text.synthetic import CoOccurrence
 from models.text.one_layer import OneLayerTransformer
-from runs import instances
 from runs.errors import ConfigError
+from runs.record import instances
 from tasks.text.training_dynamics import TrainingDynamics, token_counts
 
 WORLD = CoOccurrence(num_last=2, num_common=3, num_unique_per_next=4)

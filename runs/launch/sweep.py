@@ -1,0 +1,270 @@
+"""A sweep that survives its jobs: Hydra's launcher runs in a child process, and the parent supervises it.
+
+The parent stays light (no torch, no threads), shows progress from the run records, starts the launcher again for the
+jobs that a dying worker took down with it, and always ends with the report and an exit code that tells the truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from runs.environment import config_dir
+from runs.errors import ConfigError, require
+from runs.files import write_json
+from runs.launch.isolation import Isolated
+from runs.launch.jobs import begun, configuration, is_settled, not_begun
+from runs.launch.progress import Display
+from runs.launch.slurm import how_to_cancel
+from runs.names import jobs_at_once, sweep_name
+from runs.record.run_record import LAUNCH_VARIABLE, RunStatus, status
+
+GRACE_SECONDS = 60.0
+USAGE_ERRORS = ("ConfigError", "InvalidProblem", "MissingDependency")
+"""What only another command or another file can mend."""
+_PLUGINS = {
+    "hydra/launcher": {
+        "ray": ("ray", "cluster"),
+        "submitit_local": ("submitit", "cluster"),
+        "submitit_slurm": ("submitit", "cluster"),
+    },
+    "hydra/sweeper": {"optuna": ("optuna", "sweep")},
+}
+
+
+def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictConfig, overrides: list[str]) -> int:
+    """Run every job of the sweep that ``cfg`` describes, then report; returns the exit code.
+
+    Raises
+    ------
+    ConfigError
+        The sweep has no jobs (an empty glob, say).
+    """
+    _refuse_what_cannot_be_swept(cfg)
+    folder = Path(cfg.paths.outputs).expanduser().absolute() / cfg.paper / sweep_name(cfg)
+    jobs = grid(application, cfg)
+    if jobs is not None and not jobs:
+        raise ConfigError("this sweep has no jobs: a glob(*) that matches nothing, or an empty list of values")
+    alone = one_data_set(cfg, jobs or [])
+    if alone:
+        print(
+            f"data.path replaces every data set of this sweep; each job runs once, as with {alone[0]}", file=sys.stderr
+        )
+        jobs = [job for job in jobs or [] if alone[0] in job]
+    own = ["--config-dir", str(config_dir())] if config_dir() else []
+    about = {
+        "paper": cfg.paper,
+        "experiment": f"{cfg.paper}/{cfg.experiment}",
+        "command": ["python", "launch.py", *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+        "jobs": len(jobs) if jobs is not None else None,
+        "configuration": configuration(application, jobs),
+    }
+    if not cfg.force and is_settled(folder, about, jobs):
+        print((folder / "summary.txt").read_text(), end="")
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "sweep.json", about)
+    overrides = [*overrides, *alone, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
+    os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
+    began = time.time()
+    with Display(folder, len(jobs) if jobs is not None else None) as display:
+        while True:
+            seen = len(begun(folder))
+            code = _supervise(application, job, overrides, folder, display)
+            if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
+                print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
+                if _launcher(cfg) == "submitit_slurm":
+                    print(how_to_cancel(folder, began, str(cfg.hydra.launcher.name)), file=sys.stderr)
+                return 128 - code
+            _await_survivors(folder, display)
+            missing = not_begun(jobs, folder)
+            if not missing or len(begun(folder)) == seen:
+                break
+    code = _conclude(folder, missing, code, began)
+    write_json(folder / "sweep.json", about | {"settled": code == 0})
+    return code
+
+
+def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:
+    for group, plugins in _PLUGINS.items():
+        chosen = cfg.hydra.runtime.choices.get(group)
+        if chosen in plugins:
+            require(*plugins[chosen])
+    if _sweeper(cfg) == "optuna" and not cfg.score:
+        raise ConfigError("hydra/sweeper=optuna needs to know what it optimises: score=NAME_OF_A_METRIC")
+    strategy = str(OmegaConf.select(cfg, "hardware.strategy"))
+    if strategy in ("ddp", "fsdp") and _launcher(cfg) != "submitit_slurm":
+        raise ConfigError(
+            f"hardware.strategy={strategy} starts this script once per device, which would start the whole sweep "
+            "again. Use hydra/launcher=submitit_slurm (SLURM starts the ranks), or run the jobs one by one"
+        )
+
+
+def _launcher(cfg: DictConfig) -> str:
+    return str(cfg.hydra.runtime.choices.get("hydra/launcher"))
+
+
+def _sweeper(cfg: DictConfig) -> str:
+    return str(cfg.hydra.runtime.choices.get("hydra/sweeper"))
+
+
+def _batches(cfg: DictConfig) -> list[str]:
+    """submitit_local would start every job of the sweep at once."""
+    unlimited = _sweeper(cfg) == "basic" and cfg.hydra.sweeper.max_batch_size is None
+    if _launcher(cfg) != "submitit_local" or not unlimited:
+        return []
+    return [f"hydra.sweeper.max_batch_size={jobs_at_once(cfg.hardware.threads)}"]
+
+
+def _await_survivors(folder: Path, display: Display) -> None:
+    """A launcher that broke down may leave running jobs behind (SLURM's are not its children); they end on their own."""
+    while any(status(run) == RunStatus.RUNNING for run in begun(folder)):
+        display.update()
+        time.sleep(0.5)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def grid(application: Any, cfg: DictConfig) -> list[list[str]] | None:
+    """The overrides of every job, or None where a sweeper chooses them as it goes (optuna)."""
+    if _sweeper(cfg) != "basic":
+        return None
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=application.config_loader)
+    batches = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.hydra.overrides.task]), None)
+    return [list(job) for job in batches[0]] if batches else []
+
+
+def one_data_set(cfg: DictConfig, jobs: list[list[str]]) -> list[str]:
+    """The override that keeps a sweep to one of its data sets, where ``data.path`` replaces what each would generate."""
+    names = [text for job in jobs for text in job if text.startswith("data=")]
+    paths = {text for job in jobs for text in job if text.startswith("data.path=")}
+    replaced = paths and "data.path=null" not in paths and OmegaConf.select(cfg, "data.generator") is not None
+    return names[:1] if replaced and len(set(names)) > 1 else []
+
+
+def _supervise(
+    application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path, display: Display
+) -> int:
+    """Run Hydra's launcher in a child until it ends; returns its exit code, or minus the signal that we were sent."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _launch_jobs(application, job, overrides, folder)
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, number)
+
+    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        deadline = float("inf")
+        while True:
+            done, state = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            if asked:
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+            if time.monotonic() > deadline:
+                os.killpg(child, signal.SIGKILL)
+            display.update()
+            time.sleep(0.2)
+        display.update(at_once=True)
+        _end_group(child)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return -asked[0] if asked else os.waitstatus_to_exitcode(state)
+
+
+def _end_group(group: int) -> None:
+    """Ask what is left of a dead launcher's workers to stop cleanly; their runs go on when started again."""
+    for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        until = time.monotonic() + patience
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+            while time.monotonic() < until:
+                os.killpg(group, 0)
+                time.sleep(0.05)
+            continue
+        return
+
+
+def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path) -> None:
+    """In the child: become a process group of our own that dies with the parent, and run the sweep. Never returns."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        _die_with_parent()
+        log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        application.multirun("config", Isolated(job), overrides)
+        code = 0
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exc()
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code & 255)
+
+
+def _die_with_parent() -> None:
+    """Linux: a SIGKILLed supervisor takes its launcher along instead of leaving it to run unseen."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
+
+
+def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:
+    """Report on the folder; 1 if a job or an instance is without a result, 2 if the command can never bring one."""
+    from runs.record.sweep_folder import load
+    from runs.report.build import build, print_to_terminal
+
+    if missing:
+        write_json(folder / "not_begun.json", {"jobs": missing, "launcher_exit_code": code})
+    else:
+        (folder / "not_begun.json").unlink(missing_ok=True)
+    log = folder / "launcher.log"
+    failed = hopeless = incomplete = False
+    if begun(folder):
+        summary = build(folder)
+        print_to_terminal(summary)
+        failed, incomplete = bool(summary.failed), not summary.whole
+        hopeless = failed and all(run.failure.get("type") in USAGE_ERRORS for run in load(folder).runs)
+    if missing or (code and not failed):
+        print(f"the launcher ended with code {code}; its output is in {log}", file=sys.stderr)
+        _show_tail(log)
+    for job in missing:
+        print(f"never began: {' '.join(job)}", file=sys.stderr)
+    if hopeless and not missing:
+        return 2
+    return 1 if incomplete or missing or code else 0
+
+
+def _show_tail(log: Path, lines: int = 12) -> None:
+    width = shutil.get_terminal_size().columns
+    for line in log.read_text(errors="replace").splitlines()[-lines:]:
+        print("  " + line[:width], file=sys.stderr)

@@ -1,0 +1,210 @@
+"""One run folder as it is read back: its record, its tables, and the cause where there is no result."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from runs.errors import ConfigError
+from runs.files import read_json, safe_yaml
+from runs.record.run_record import WARNING_FILE, RunStatus, status
+
+RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
+TRACE_COLUMNS = ["instance", "seconds", "evaluations", "objective", "bound", "maximize"]
+WHOLE = "all"
+"""Instance name of a metric that belongs to a run as a whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run folder.
+
+    Parameters
+    ----------
+    results
+        Rows of :data:`RESULT_COLUMNS`; their methods and seeds are the run's own unless it did the work of several.
+    traces
+        None where nothing searched.
+    method
+        The method of the run as a whole.
+    methods
+        Every method that its rows name, each with the name before :attr:`variant` was added.
+    variant
+        The settings that tell this run from others with the same method, seed and data set.
+    cause
+        Why a run that is not usable is not.
+    """
+
+    folder: Path
+    status: RunStatus
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    failure: dict[str, Any] = field(default_factory=dict)
+    results: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RESULT_COLUMNS))
+    traces: pd.DataFrame | None = None
+    method: str = "?"
+    methods: dict[str, str] = field(default_factory=dict)
+    variant: dict[str, Any] = field(default_factory=dict)
+    cause: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Finished and readable."""
+        return self.status == RunStatus.FINISHED and not self.cause
+
+    @property
+    def state(self) -> str:
+        """The derived status; "corrupt" for a finished run that cannot be read."""
+        return "corrupt" if self.status == RunStatus.FINISHED and self.cause else str(self.status)
+
+    @property
+    def paper(self) -> str:
+        return str(self.config.get("paper") or "?")
+
+    @property
+    def experiment(self) -> str:
+        return str(self.config.get("experiment") or "?").removeprefix(f"{self.paper}/")
+
+    @property
+    def warning(self) -> str:
+        """What speaks against its result although it finished, in one line."""
+        path = self.folder / WARNING_FILE
+        return " ".join(path.read_text(encoding="utf-8", errors="replace").split()) if path.is_file() else ""
+
+    @property
+    def seed(self) -> int:
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else 0
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its rows."""
+        return sorted(set(self.results["seed"])) or [self.seed]
+
+    @property
+    def dataset(self) -> str:
+        data = self.config.get("data")
+        return str(data.get("name") or "") if isinstance(data, dict) else ""
+
+    @property
+    def command(self) -> str:
+        """The shell line that makes this run again."""
+        overrides = self.environment.get("overrides") or self.failure.get("overrides")
+        words = ["--config-dir", str(self.config_dir)] if self.config_dir else []
+        words += overrides if isinstance(overrides, list) else []
+        return shlex.join(["python", "launch.py", *(str(text) for text in words)])
+
+    @property
+    def config_dir(self) -> Path | None:
+        """Where the user's own configuration was, if the run had any besides the project's."""
+        folder = self.environment.get("config_dir")
+        return Path(folder) if isinstance(folder, str) else None
+
+    @property
+    def moments(self) -> list[float]:
+        """Seconds at which gaps are reported besides the end."""
+        return [float(moment) for moment in dictionary(self.config.get("report")).get("at_seconds") or []]
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """``task.budget``: seconds and evaluations, either may be absent."""
+        task = self.config.get("task")
+        budget = task.get("budget") if isinstance(task, dict) else None
+        return budget if isinstance(budget, dict) else {}
+
+
+def load_run(folder: Path) -> Run:
+    """Read one run record; what cannot be read becomes the run's cause."""
+    state = status(folder)
+    run = Run(
+        folder,
+        state,
+        environment=dictionary(read_json(folder / "environment.json")),
+        record=dictionary(read_json(folder / "metrics.json")),
+        failure=dictionary(read_json(folder / "failure.json")) if state == RunStatus.FAILED else {},
+    )
+    try:
+        config = _read_config(folder / "config.yaml", required=state == RunStatus.FINISHED)
+        run = replace(run, config=config, method=str(config.get("method") or "?"))
+        return _read_tables(run) if state == RunStatus.FINISHED else replace(run, cause=_why_unfinished(run))
+    except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
+        return replace(run, cause=f"cannot be read: {' '.join(str(error).split())}"[:500])
+
+
+def _read_config(path: Path, required: bool) -> dict[str, Any]:
+    if not path.exists() and not required:
+        return {}
+    try:
+        config = safe_yaml(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path.name}: expected a mapping of settings, found {type(config).__name__}")
+    if not isinstance(config.get("seed", 0), int):
+        raise ConfigError(f"{path.name}: seed must be an integer, found {config['seed']!r}")
+    return config
+
+
+def _why_unfinished(run: Run) -> str:
+    if run.status == RunStatus.FAILED:
+        return f"{run.failure.get('type', 'Error')}: {run.failure.get('message', 'no message')}"
+    if run.status == RunStatus.RUNNING:
+        return "still running"
+    return "killed: it left neither metrics.json nor failure.json; the same command goes on with it"
+
+
+def _read_tables(run: Run) -> Run:
+    path = run.folder / "results.parquet"
+    if path.exists():
+        results = _read_parquet(path, ["instance", "metric", "value"])
+    else:
+        metrics = dictionary(run.record.get("metrics"))
+        results = pd.DataFrame({"instance": WHOLE, "metric": list(metrics), "value": list(metrics.values())})
+    results = _owned(results, run).assign(
+        paper=run.paper,
+        experiment=run.experiment,
+        metric=results["metric"].astype(str),
+        value=pd.to_numeric(results["value"]).astype(float),
+    )[RESULT_COLUMNS]
+    path = run.folder / "traces.parquet"
+    if not path.exists():
+        return replace(run, results=results)
+    return replace(run, results=results, traces=_owned(_read_parquet(path, TRACE_COLUMNS), run))
+
+
+def _owned(table: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """A table whose rows say whose they are: by their own method and seed, or else by the run's."""
+    own: dict[str, Any] = {"method": run.method, "seed": run.seed}
+    columns: dict[str, Any] = {
+        name: table[name].fillna(value) if name in table else value for name, value in own.items()
+    }
+    table = table.assign(**columns, instance=_qualified(table["instance"], run.dataset))
+    return table.astype({"method": str, "seed": int})
+
+
+def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:
+        raise ConfigError(f"{path.name} is not a readable table ({error})") from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ConfigError(f"{path.name} lacks the column {', '.join(missing)}")
+    return frame
+
+
+def _qualified(instances: pd.Series, dataset: str) -> pd.Series:
+    """Instance names that say their data set, so that two data sets cannot meet in one name."""
+    names = instances.astype(str)
+    return names.where(names.str.contains("/"), f"{dataset}/" + names) if dataset else names
+
+
+def dictionary(value: Any) -> dict[str, Any]:
+    """The value if it is a mapping; a damaged record reads as an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,277 @@
+"""The run record: a folder that tells the truth about one run, whatever died meanwhile.
+
+``metrics.json`` is written last, so a folder that has it is finished; ``failure.json`` means failed; a folder with neither
+is running while a living process holds its lock, and was killed otherwise. The status is derived, never written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from runs import environment
+from runs.errors import ConfigError, RepriseError
+from runs.files import atomic_write, read_json, write_json
+from runs.interrupt import Interrupted
+from runs.loggers.local import RunInfo
+from runs.record.instances import InstanceResult, load_all, means, write_tables
+
+if TYPE_CHECKING:
+    from runs.loggers.log import RunLog
+
+LAUNCH_VARIABLE = "REPRISE_LAUNCH"
+"""Set by a sweep for its jobs: one value per launch of the sweep."""
+
+WARNING_FILE = "warning.txt"
+"""In a run's folder: what speaks against its result although it finished; the report repeats it."""
+
+
+class RunStatus(StrEnum):
+    FINISHED = "finished"
+    FAILED = "failed"
+    RUNNING = "running"
+    KILLED = "killed"
+
+
+def status(folder: Path | str) -> RunStatus:
+    """Derive the status of a run folder from its files and its lock."""
+    folder = Path(folder)
+    if read_json(folder / "metrics.json") is not None:
+        return RunStatus.FINISHED
+    if _is_owned(folder):
+        return RunStatus.RUNNING
+    return RunStatus.FAILED if read_json(folder / "failure.json") is not None else RunStatus.KILLED
+
+
+def finished_whole(folder: Path) -> bool:
+    """True if the run is finished and no instance is without a result; else a new start works on what is missing."""
+    found = read_json(folder / "metrics.json")
+    return found is not None and not found.get("instance_errors")
+
+
+def _is_owned(folder: Path) -> bool:
+    """True if a living process holds the folder's lock; a folder that cannot be probed counts as not owned."""
+    path = folder / "owner.lock"
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False, is_singleton=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+class RunRecord:
+    """Context of one run: takes the folder, records a failure, and frees the folder again.
+
+    Two processes that were given the same run do it once: the second waits for the first and then finds it finished.
+
+    Parameters
+    ----------
+    folder
+        The run's folder, named by its configuration.
+    cfg
+        The composed configuration, without Hydra's own node.
+    overrides
+        The command-line overrides of this run, for the command that reproduces it.
+    in_sweep
+        A failure is recorded and swallowed, so that the other jobs of the sweep go on.
+    """
+
+    def __init__(self, folder: Path, cfg: DictConfig, overrides: list[str], in_sweep: bool = False) -> None:
+        self.folder = folder
+        self.cfg = cfg
+        self.overrides = overrides
+        self.in_sweep = in_sweep
+        self.is_main = all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
+        self._lock = FileLock(folder / "owner.lock", is_singleton=False)
+        self._began = time.monotonic()
+        self._settled = False
+        self._revision = "unknown"
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> RunRecord:
+        """The record of the Hydra job that is running now."""
+        from hydra.core.hydra_config import HydraConfig
+
+        hydra = HydraConfig.get()
+        return cls(
+            Path(hydra.runtime.output_dir),
+            cfg,
+            list(hydra.overrides.task),
+            in_sweep=str(hydra.mode).endswith("MULTIRUN"),
+        )
+
+    @property
+    def settled(self) -> bool:
+        """True if there is nothing to do: the result is there, or this launch of a sweep lost the run before."""
+        return self._settled
+
+    @property
+    def score(self) -> float | None:
+        """The one number a sweeper optimises, from a finished record."""
+        return (read_json(self.folder / "metrics.json") or {}).get("score")
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """Where an earlier life of this run left its training, if it did."""
+        path = self.folder / "checkpoints" / "last.ckpt"
+        return path if path.exists() else None
+
+    def __enter__(self) -> RunRecord:
+        if not self.is_main:
+            self._settled = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
+            return self
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        try:
+            self._take_up()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
+        if not self.is_main:
+            return False
+        try:
+            if error is None or isinstance(error, (Interrupted, KeyboardInterrupt)):
+                return False
+            if stopped_by := _lightning_stop(error):
+                raise Interrupted(stopped_by) from error
+            self._record_failure(error)
+            return self.in_sweep and isinstance(error, (Exception, SystemExit))
+        finally:
+            self._lock.release()
+
+    def open_log(self) -> RunLog:
+        """What the run reports to while it goes: its own folder, and the dashboards of ``logger=...``."""
+        from runs.loggers.log import build
+
+        plain = OmegaConf.to_container(self.cfg, resolve=True)
+        assert isinstance(plain, dict)
+        shared = self.folder.parent.name if self.in_sweep else self.folder.name
+        run = RunInfo(self.folder, {str(k): v for k, v in plain.items()}, shared, self.folder.name, self._revision)
+        return build(self.cfg.logger, run)
+
+    def finish(self, measured: Sequence[Mapping[str, float]], log: RunLog) -> None:
+        """Write the tables and then ``metrics.json``, last of all files: from now on the run is finished.
+
+        Dashboards get what the task drew into ``figures/``, too.
+
+        ``measured`` is what ``Trainer.test`` returns: the run's own metrics, by test set. Those of the instances are read
+        from their files.
+        """
+        if not self.is_main:
+            return
+        metrics = {key: float(value) for of_set in measured for key, value in of_set.items()}
+        results = load_all(self.folder)
+        metrics |= means(results)  # the same numbers in double precision, and those that only some methods have
+        results = results or [InstanceResult(index=0, name="all", metrics=metrics)]
+        columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
+        write_tables(self.folder, results, columns, log)
+        for figure in sorted((self.folder / "figures").glob("*.png")):
+            log.log_figure(figure.stem, figure)
+        log.log_scalars(metrics)
+        wanted = self.cfg.get("score")
+        if wanted and wanted not in metrics:
+            raise ConfigError(f"score={wanted}: this run measures no such metric, only {', '.join(sorted(metrics))}")
+        write_json(
+            self.folder / "metrics.json",
+            {
+                "metrics": metrics,
+                "score": metrics.get(wanted) if wanted else None,
+                "wall_seconds": time.monotonic() - self._began,
+                "peak_memory_gib": environment.peak_memory_gib(),
+                "instance_errors": {result.label: result.error for result in results if result.error},
+            },
+        )
+
+    def _take_up(self) -> None:
+        if self.cfg.force and not self._begun_by_this_launch():
+            self._discard()
+        finished = finished_whole(self.folder)
+        self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
+        if not self._settled:
+            (self.folder / "metrics.json").unlink(missing_ok=True)
+            self._open()
+
+    def _open(self) -> None:
+        """Say what is going to run; keep what an earlier, killed life left, drop the failure it may have recorded."""
+        (self.folder / "failure.json").unlink(missing_ok=True)
+        atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
+        about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
+        about["config_dir"] = environment.config_dir()
+        about["launch"] = os.environ.get(LAUNCH_VARIABLE)
+        about["scheduler_job"] = _scheduler_job()
+        about["lives"] = 1 + (self._about().get("lives") or 0)
+        write_json(self.folder / "environment.json", about)
+        self._revision = about["revision"]
+
+    def _begun_by_this_launch(self) -> bool:
+        """True if this launch of a sweep began the run before: a worker's death makes the sweep start over, not the run."""
+        launch = os.environ.get(LAUNCH_VARIABLE)
+        return launch is not None and self._about().get("launch") == launch
+
+    def _requeued(self) -> bool:
+        """True if the scheduler gave this run back to the same job after a preemption or a time limit."""
+        job = _scheduler_job()
+        return job is not None and self._about().get("scheduler_job") == job
+
+    def _about(self) -> dict[str, Any]:
+        return read_json(self.folder / "environment.json") or {}
+
+    def _discard(self) -> None:
+        (self.folder / "metrics.json").unlink(missing_ok=True)
+        for path in self.folder.iterdir():
+            if path.name in ("owner.lock", "log.log"):
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _record_failure(self, error: BaseException) -> None:
+        record_failure(
+            self.folder,
+            type(error).__name__,
+            str(error) or repr(error),
+            self.overrides,
+            expected=isinstance(error, RepriseError),
+            traceback="".join(traceback.format_exception(error)),
+        )
+
+
+def record_failure(
+    folder: Path, kind: str, message: str, overrides: list[str], *, expected: bool = True, traceback: str = ""
+) -> None:
+    """Write ``failure.json``: what ended the run, in one line, and the traceback unless a user can cause it."""
+    write_json(
+        folder / "failure.json",
+        {"type": kind, "message": message, "expected": expected, "traceback": traceback, "overrides": overrides},
+    )
+
+
+def _scheduler_job() -> str | None:
+    """The job of the scheduler that this process is, which stays the same when the job is requeued."""
+    executor = os.environ.get("SUBMITIT_EXECUTOR")
+    return os.environ.get({"slurm": "SLURM_JOB_ID", "local": "SUBMITIT_LOCAL_JOB_ID"}.get(executor or "", ""))
+
+
+def _lightning_stop(error: BaseException) -> signal.Signals | None:
+    """The signal behind a SystemExit with which Lightning's loops end: its SIGTERMException, or exit after Ctrl-C."""
+    if type(error).__name__ == "SIGTERMException":
+        return signal.SIGTERM
+    stopped = isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
+    return signal.SIGINT if stopped else None

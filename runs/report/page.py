@@ -1,0 +1,257 @@
+"""What ``report.html`` says: verdicts first, then numbers, figures, instances, settings, environment, failures, commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from runs.claims.agreement import Agreement, in_words, shown_difference
+from runs.claims.number_format import largest
+from runs.claims.published import Published
+from runs.claims.verdicts import Judgement
+from runs.record.outcomes import FLAGS, outcomes
+from runs.record.run_folder import Run
+from runs.record.run_record import RunStatus
+from runs.record.searches import ANYTIME_METRICS
+from runs.record.sweep_folder import Sweep, dataset_of
+from runs.record.variants import differing_settings
+from runs.report import html
+from runs.report.plots import Plot
+from runs.report.tables import beside_published
+
+MAX_OVERVIEW_METRICS = 16
+MAX_RUNS_WITH_FIGURES = 6
+"""Of more runs, each keeps the figures it drew to its own folder."""
+MAX_SETTING_TEXT = 80
+MAX_LISTED = 4
+WIDE_PIXELS = 900
+
+
+def render_report(
+    sweep: Sweep,
+    results: pd.DataFrame,
+    table: pd.DataFrame,
+    judgements: list[Judgement],
+    published: list[Published],
+    agreeing: list[Agreement],
+    plots: list[Plot],
+    problems: list[str],
+) -> bytes:
+    """The page as bytes; see :mod:`runs.report.html` for what it promises."""
+    lost = [run for run in sweep.runs if not run.usable]
+    commands = _commands(sweep.runs)
+    anchors = {
+        (c["run"].paper, c["run"].experiment, name): c["anchor"]
+        for c in reversed(commands)
+        for name in c["run"].methods
+    }
+    overview = _overview(table, anchors)
+    figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
+    run_figures = _run_figures(sweep, plots)
+    instances = html.data_table(_instance_table(sweep, results), "Results per instance")
+    differences = _differences(sweep.runs)
+    there = [
+        ("verdicts", "Verdicts", bool(judgements)),
+        ("numbers", "Numbers", True),
+        ("figures", "Figures", bool(figures or run_figures)),
+        ("instances", "Instances", bool(instances["total"])),
+        ("settings", "Settings", bool(differences["total"])),
+        ("environment", "Environment", True),
+        ("jobs", "Jobs without a result", bool(lost)),
+        ("commands", "Commands", True),
+    ]
+    running = sum(run.status == RunStatus.RUNNING for run in sweep.runs)
+    return html.render(
+        "report.html",
+        title=", ".join(f"{paper}/{name}" for paper, name in sweep.experiments) or sweep.folder.name,
+        contents=[(anchor, name) for anchor, name, shown in there if shown],
+        counts={
+            "all": len(sweep.runs),
+            "finished": len(sweep.usable),
+            "running": running,
+            "lost": len(lost) - running,
+        },
+        problems=[*(f"never began: {job}" for job in sweep.not_begun), *problems],
+        judgements=html.claim_rows(judgements),
+        overview=overview,
+        level="95 %",
+        published=_published(results, table, published, agreeing),
+        figures=figures,
+        run_figures=run_figures,
+        single=sweep.is_single_run,
+        instances=instances,
+        differences=differences,
+        environment=_environment(sweep.runs),
+        jobs=lost,
+        sweep_command=sweep.command,
+        rebuild=f"python -m runs.report {_relative(sweep.folder)}",
+        commands=commands,
+    )
+
+
+def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> dict[str, Any]:
+    """Methods as rows, metrics as columns; a further row per data set where there are several."""
+    if table.empty:
+        return {"heads": [], "metrics": [], "rows": []}
+    whole = {(e, m) for e, m in zip(table["experiment"], table["metric"], strict=True)}
+    split = [_split(e, m, whole) for e, m in zip(table["experiment"], table["metric"], strict=True)]
+    table = table.assign(base=[base for base, _ in split], dataset=[dataset for _, dataset in split])
+    metrics = _ordered(set(table.loc[table["n"] > 0, "base"]))[:MAX_OVERVIEW_METRICS]
+    scales = {metric: largest(table.loc[table["base"] == metric, "mean"]) for metric in metrics}
+    several = table["experiment"].nunique() > 1, table["dataset"].ne("").any()
+    rows = []
+    for (paper, experiment, dataset, method), block in table.groupby(
+        ["paper", "experiment", "dataset", "method"], sort=True
+    ):
+        by_metric: dict[str, dict[Any, Any]] = {str(row["base"]): row for row in block.to_dict("records")}
+        names = ([experiment] if several[0] else []) + ([dataset or "all"] if several[1] else []) + [method]
+        cells = [_cell(by_metric.get(metric), metric, scales[metric]) for metric in metrics]
+        rows.append(
+            {
+                "names": names,
+                "cells": cells,
+                "anchor": anchors.get((str(paper), str(experiment), str(method)), "commands"),
+            }
+        )
+    heads = (["experiment"] if several[0] else []) + (["data set"] if several[1] else []) + ["method"]
+    return {"heads": heads, "metrics": metrics, "rows": rows}
+
+
+def _split(experiment: str, metric: str, known: set[tuple[str, str]]) -> tuple[str, str]:
+    """``primal_gap/ca_small`` is a data set's row of ``primal_gap``, if that is a metric; else a metric of its own."""
+    base, _, dataset = metric.rpartition("/")
+    return (base, dataset) if (experiment, base) in known else (metric, "")
+
+
+def _ordered(metrics: Iterable[str]) -> list[str]:
+    rank = {metric: i for i, metric in enumerate(("primal_bound", "dual_bound", *ANYTIME_METRICS))}
+    return sorted(metrics, key=lambda metric: (rank.get(metric, len(rank)), metric))
+
+
+def _cell(row: dict[Any, Any] | None, metric: str, scale: float) -> dict[str, Any]:
+    row = row or {"mean": None, "ci_low": None, "ci_high": None, "unit": ""}
+    cell = {"mean": row["mean"], "low": row["ci_low"], "high": row["ci_high"], "unit": row["unit"]}
+    return cell | {"metric": metric, "scale": scale}
+
+
+def _published(
+    results: pd.DataFrame, table: pd.DataFrame, published: list[Published], agreeing: list[Agreement]
+) -> dict[str, Any]:
+    tested = {(item.entry, item.experiment): item for item in agreeing if item.tested}
+    found: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    for entry, row in beside_published(results, table, published):
+        ours = None if row is None else row.to_dict()
+        line = {"entry": entry, "ours": ours, "test": tested.get((entry, ours["experiment"])) if ours else None}
+        (found if ours else rest).append(line)
+    shown = shown_difference(agreeing)
+    return {"found": found, "rest": rest, "words": in_words(agreeing, shown) if shown else ""}
+
+
+def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
+    """The figures that the runs drew themselves, where there are few runs."""
+    if len(sweep.usable) > MAX_RUNS_WITH_FIGURES:
+        return []
+    own = {f"{plot.name}.png" for plot in plots} if sweep.is_single_run else set()
+    paths = [(run, path) for run in sweep.usable for path in sorted((run.folder / "figures").glob("*.png"))]
+    paths = [(run, path) for run, path in paths if path.name not in own]
+    return [_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()) for run, path in paths]
+
+
+def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:
+    """An image with its place on the page; a chart may be turned dark, a picture keeps its colours."""
+    pixels = int.from_bytes(png[16:20], "big")  # the width in a PNG's header
+    kinds = (["chart"] if chart else []) + (["wide"] if pixels > WIDE_PIXELS else [])
+    return {"title": title, "image": html.data_uri(png), "kinds": " ".join(kinds)}
+
+
+def _instance_table(sweep: Sweep, results: pd.DataFrame) -> pd.DataFrame:
+    """A row per method, instance and seed: how a search ended, in a word, and a column per metric."""
+    keys = ["experiment", "method", "instance", "seed"]
+    lost = [
+        (run.experiment, run.method, name, run.seed)
+        for (name, _), runs in sweep.instance_errors.items()
+        for run in runs
+    ]
+    if results.empty and not lost:
+        return pd.DataFrame()
+    wide = results.drop_duplicates([*keys, "metric"]).set_index([*keys, "metric"])["value"].unstack("metric")
+    wide = wide[_ordered(wide.columns)].reset_index()
+    wide.columns.name = None
+    ended = outcomes(results)
+    if len(ended) or lost:
+        status = [ended[[*keys, "status"]], pd.DataFrame(lost, columns=keys).assign(status="no result")]
+        wide = wide.drop(columns=[*FLAGS], errors="ignore").merge(pd.concat(status), on=keys, how="outer")
+        wide.insert(len(keys), "status", wide.pop("status").fillna(""))
+    if wide["experiment"].nunique() == 1:
+        wide = wide.drop(columns="experiment")
+    datasets = wide["instance"].map(dataset_of)
+    if datasets.nunique() > 1:
+        wide.insert(int(wide.columns.get_loc("instance")), "data set", datasets)  # type: ignore[arg-type]
+    return wide
+
+
+def _differences(runs: list[Run]) -> dict[str, Any]:
+    runs = [run for run in runs if run.config]
+    columns = differing_settings(runs)
+    if not columns:
+        return html.data_table(pd.DataFrame(), "")
+    table = {"run": [run.folder.name for run in runs]}
+    table |= {key: [_short(value) for value in values] for key, values in columns.items()}
+    return html.data_table(pd.DataFrame(table), "Settings that differ between the runs")
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str) if value != [] else "none"
+    return text if len(text) <= MAX_SETTING_TEXT else text[: MAX_SETTING_TEXT - 1] + "…"
+
+
+def _environment(runs: list[Run]) -> dict[str, Any]:
+    about = [run.environment for run in runs if run.environment]
+    facts = []
+    for name in ("revision", "python"):
+        if found := html.distinct(item[name] for item in about if item.get(name)):
+            facts.append((name, found))
+    hardware = [item["hardware"] for item in about if isinstance(item.get("hardware"), dict)]
+    for name in sorted({key for item in hardware for key in item}):
+        facts.append((name.replace("_", " "), html.distinct(_short(item.get(name)) for item in hardware)))
+    if started := sorted(str(item["started"]) for item in about if item.get("started")):
+        facts.append(
+            ("started", [(f"{started[0]} to {started[-1]}" if len(started) > 1 else started[0], len(started))])
+        )
+    listed = [item["packages"] for item in about if isinstance(item.get("packages"), dict)]
+    packages = sorted({f"{name} {version}" for item in listed for name, version in item.items()}, key=str.lower)
+    return {"facts": facts, "packages": packages}
+
+
+def _commands(runs: list[Run]) -> list[dict[str, Any]]:
+    """Every run with the methods and seeds of its rows, sorted by method, and the anchor that the overview points to."""
+    ordered = sorted(runs, key=lambda run: (run.paper, run.experiment, run.method, run.dataset, run.seed))
+    return [
+        {
+            "run": run,
+            "anchor": f"runs-{number}",
+            "methods": _listed(sorted(run.methods) or [run.method], "methods"),
+            "seeds": _listed(run.seeds, "seeds"),
+        }
+        for number, run in enumerate(ordered)
+    ]
+
+
+def _listed(values: Sequence[Any], what: str) -> str:
+    """All values where they are few, else the first and how many there are."""
+    if len(values) <= MAX_LISTED:
+        return ", ".join(str(value) for value in values)
+    return f"{values[0]} and {len(values) - 1} more {what}"
+
+
+def _relative(folder: Path) -> str:
+    """A folder as one would type it: relative to where one is, if it lies below."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)

@@ -1,0 +1,54 @@
+"""The summary of a sweep: one row per method and metric, with its interval and the published number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from runs.claims.blocks import blocks
+from runs.claims.metrics import UNITS
+from runs.claims.published import Published
+from runs.claims.statistics import mean_interval
+
+REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
+REPORT_COLUMNS += ["published", "published_source", "unit"]
+
+
+def summarise(results: pd.DataFrame, published: Iterable[Published] = ()) -> pd.DataFrame:
+    """Mean and interval over seeds (and instances) of every metric, :data:`REPORT_COLUMNS`.
+
+    Where an experiment has several data sets, each also gets its own rows, the metric named ``primal_gap/ca_small``.
+    """
+    published = list(published)
+    rows = []
+    for paper, experiment, method, metric, dataset, name, group in blocks(results):
+        interval = mean_interval(group["value"], group["seed"], group["instance"])
+        fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
+        theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
+        right = _published_columns(theirs, metric) if theirs else (None, "", UNITS.get(metric, ""))
+        rows.append((paper, experiment, method, name, interval.mean, interval.low, interval.high, interval.n, *right))
+    return pd.DataFrame(rows, columns=REPORT_COLUMNS)
+
+
+def beside_published(
+    results: pd.DataFrame, table: pd.DataFrame, published: Iterable[Published]
+) -> list[tuple[Published, pd.Series | None]]:
+    """Every published number with the row of the summary that measures the same, or None."""
+    keys = [(*block[:5], block[5]) for block in blocks(results)]
+    found = []
+    for entry in published:
+        row = None
+        for paper, experiment, method, metric, dataset, name in keys:
+            if paper == entry.paper and entry.fits(experiment, method, metric, dataset):
+                same = (table["experiment"] == experiment) & (table["method"] == method) & (table["metric"] == name)
+                row = table[same & (table["paper"] == paper)].iloc[0]
+                break
+        found.append((entry, row))
+    return found
+
+
+def _published_columns(theirs: Published, metric: str) -> tuple[float | None, str, str]:
+    """Published value, source and unit, the value in the unit of ours."""
+    unit = "" if theirs.in_percent else theirs.unit or UNITS.get(metric, "")
+    return theirs.in_our_unit(theirs.value), theirs.source, unit

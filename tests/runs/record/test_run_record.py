@@ -1,0 +1,153 @@
+"""The status of a run folder is derived from what is there, and every file of a record is whole or absent."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from runs import interrupt
+from runs.anytime import Trace
+from runs.files import atomic_write, read_json, write_json
+from runs.names import fingerprint, register_resolvers, run_name, safe_name, sweep_name
+from runs.record import instances
+from runs.record.checkpoint import FileCheckpoint
+from runs.record.instances import InstanceResult
+from runs.record.run_record import RunRecord, RunStatus, status
+
+CFG = OmegaConf.create(
+    {"method": "m", "seed": 0, "data": {"name": "d"}, "force": False, "debug": False, "paths": {"outputs": "a"}}
+)
+
+
+def test_status_follows_from_the_files_and_the_lock(tmp_path: Path) -> None:
+    assert status(tmp_path) == RunStatus.KILLED
+    write_json(tmp_path / "failure.json", {"type": "ValueError"})
+    assert status(tmp_path) == RunStatus.FAILED
+    with FileLock(tmp_path / "owner.lock", is_singleton=False):
+        assert status(tmp_path) == RunStatus.RUNNING
+    write_json(tmp_path / "metrics.json", {"metrics": {}})
+    assert status(tmp_path) == RunStatus.FINISHED
+
+
+def test_a_torn_metrics_file_is_not_a_finished_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"metrics": {')
+    assert status(tmp_path) == RunStatus.KILLED
+
+
+def test_a_failure_in_a_sweep_is_recorded_and_swallowed_and_raised_elsewhere(tmp_path: Path) -> None:
+    with RunRecord(tmp_path / "sweep", CFG, [], in_sweep=True):
+        raise ValueError("on purpose")
+    assert read_json(tmp_path / "sweep" / "failure.json")["message"] == "on purpose"
+    with pytest.raises(ValueError, match="on purpose"), RunRecord(tmp_path / "single", CFG, []):
+        raise ValueError("on purpose")
+    assert status(tmp_path / "single") == RunStatus.FAILED
+
+
+def test_an_interrupt_leaves_no_failure_behind(tmp_path: Path) -> None:
+    with pytest.raises(interrupt.Interrupted), RunRecord(tmp_path, CFG, [], in_sweep=True):
+        raise interrupt.Interrupted(signal.SIGTERM)
+    assert status(tmp_path) == RunStatus.KILLED
+
+
+def test_a_write_that_fails_leaves_the_old_content_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    atomic_write(path, b"old")
+    for name in ("write", "fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, lambda *_: (_ for _ in ()).throw(OSError("refused")))
+            with pytest.raises(OSError, match="refused"):
+                atomic_write(path, b"new")
+        assert path.read_bytes() == b"old"
+        assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_is_strict_and_takes_numpy(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": np.float64("nan"), "y": [np.int64(3), float("inf")]})
+    assert read_json(tmp_path / "a.json") == {"x": None, "y": [3, None]}
+
+
+@pytest.mark.parametrize("changed", ["seed", "data.name", "method"])
+def test_a_run_is_named_by_what_it_is(changed: str) -> None:
+    other = OmegaConf.merge(CFG, OmegaConf.from_dotlist([f"{changed}=7"]))
+    assert run_name(other) != run_name(CFG)
+    assert run_name(CFG).startswith("m-d-seed0-")
+
+
+@pytest.mark.parametrize("shown", ["force=true", "debug=true", "paths.outputs=b"])
+def test_how_a_run_is_shown_does_not_change_its_name(shown: str) -> None:
+    assert fingerprint(OmegaConf.merge(CFG, OmegaConf.from_dotlist([shown]))) == fingerprint(CFG)
+
+
+def test_a_figure_with_the_content_of_a_table_finds_its_sweep() -> None:
+    def sweep(*task: str) -> str:
+        hydra = {"sweeper": {"params": {"seed": "1,2"}}, "overrides": {"task": list(task)}}
+        return sweep_name(OmegaConf.merge(CFG, {"experiment": "table", "hydra": hydra}))
+
+    assert sweep("experiment=p/table") == sweep("experiment=p/figure", "force=true")
+    assert sweep("experiment=p/table") != sweep("experiment=p/table", "solver=a,b")
+
+
+@given(st.text(max_size=300))
+def test_any_text_makes_a_file_name(text: str) -> None:
+    name = safe_name(text)
+    assert 0 < len(name) <= 150
+    assert "/" not in name
+    assert not name.startswith(".")
+
+
+def test_resolvers_split_a_choice() -> None:
+    register_resolvers()
+    cfg = OmegaConf.create({"a": "${name_of:x/y}", "b": "${folder_of:x/y}", "c": "${name_of:null}"})
+    assert (cfg.a, cfg.b, cfg.c) == ("y", "x", "own")
+
+
+def test_the_result_of_an_instance_survives_the_disk_exactly(tmp_path: Path) -> None:
+    trace = Trace(maximize=True)
+    trace.record(0.1, 0, 1 / 3)
+    trace.record(0.2, 5, 2 / 3, 0.9)
+    log = {"status": np.array(["optimal"]), "improvement": np.array([1 / 3])}
+    saved = InstanceResult(3, "d/x y", {"primal_bound": 2 / 3}, trace, log, np.array([1.0, 0.0]))
+    instances.save(tmp_path, saved)
+    (found,) = instances.load_all(tmp_path)
+    assert (found.index, found.name, found.metrics) == (saved.index, saved.name, saved.metrics)
+    assert found.trace is not None
+    assert found.trace.maximize
+    for column, values in trace.to_arrays().items():
+        np.testing.assert_array_equal(found.trace.to_arrays()[column], values)
+    assert found.log["status"][0] == "optimal"
+    assert np.array_equal(found.assignment, saved.assignment)  # type: ignore[arg-type]
+
+
+def test_a_torn_result_or_checkpoint_reads_as_absent(tmp_path: Path) -> None:
+    checkpoint = FileCheckpoint(tmp_path / "state.npz", every=0)
+    assert checkpoint.load() is None
+    checkpoint.save({"x": np.arange(5)})
+    content = checkpoint.path.read_bytes()
+    checkpoint.path.write_bytes(content[: len(content) // 2])
+    assert checkpoint.load() is None
+    path = instances.result_path(tmp_path, "a")
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert instances.load(path) is None
+
+
+def test_a_signal_raises_the_flag_and_the_handler_comes_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with interrupt.watch(), interrupt.watch():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupt.requested()
+            with pytest.raises(interrupt.Interrupted) as caught:
+                interrupt.check()
+        assert caught.value.signal_number == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        interrupt.clear()
