@@ -1,4 +1,4 @@
-"""The peer of our repair: the paper's own way to build a sub-ILP, re-implemented from its description (section 8).
+"""The peer of our repair: the paper's way to build a sub-ILP, re-implemented (docs/papers/lb_relax.md#3.8).
 
 Each iteration copies the SCIP model of the whole problem, fixes variables by changing bounds one by one, adds the cut-off
 as a row, and solves.

@@ -1,4 +1,4 @@
-"""The four families of the LB-RELAX paper at the three sizes, with the neighbourhood size k_0 of each (section 2 and 3)."""
+"""The four families of the LB-RELAX paper at the three sizes, with the k_0 of each (docs/papers/lb_relax.md#2.1)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def instance(size: str, family: str, seed: int = 0) -> ILP:
 
 
 def title(family: str, problem: ILP) -> str:
-    """Family and size, as in section 8's table."""
+    """Family and size, as docs/papers/lb_relax.md#10.1 names them."""
     return f"{family} {problem.n:,} x {problem.m:,}"
 
 

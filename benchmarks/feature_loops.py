@@ -1,4 +1,4 @@
-"""The features of section 3 column by column in plain Python: the scheme of the released pipeline, and a reference."""
+"""The features of docs/papers/cl_lns.md#3 by loops over columns: the released pipeline's scheme, and a reference."""
 
 from __future__ import annotations
 

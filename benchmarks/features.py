@@ -1,4 +1,4 @@
-"""Static features of the bipartite graph against Python loops over columns (section 11 of the CL-LNS page, target 1)."""
+"""Static features of the bipartite graph against Python loops over columns (docs/papers/cl_lns.md#13.1)."""
 
 from __future__ import annotations
 

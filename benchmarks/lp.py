@@ -1,4 +1,4 @@
-"""The LP relaxation of local branching: cold, after k changed, after the incumbent moved (section 8)."""
+"""The LP relaxation of local branching: cold, after k or the incumbent changed (docs/papers/lb_relax.md#10.2)."""
 
 from __future__ import annotations
 

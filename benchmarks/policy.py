@@ -1,4 +1,4 @@
-"""The policy's forward pass against messages per edge, its loss against one set at a time (cl_lns section 11, 2 and 3)."""
+"""The policy against messages per edge, its loss against one set at a time (docs/papers/cl_lns.md#13.2, #13.3)."""
 
 from __future__ import annotations
 

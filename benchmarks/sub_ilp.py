@@ -1,4 +1,4 @@
-"""Sub-ILPs of LNS: build and solve one, and the engine's whole iteration, against the paper's copy scheme (section 8)."""
+"""Sub-ILPs of LNS, one alone and the engine's iteration, against the copy scheme (docs/papers/lb_relax.md#10.1)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ JOBS["paper"] = [
     ("small", "CA", 200),
     ("paper", "CA", 1000),
 ]
-"""Size of the instance, family and k; at paper size section 8's table, whose auctions are small ones, large ones, and the
-k of CL-LNS on independent sets (its section 11)."""
+"""Size of the instance, family and k; at paper size those of docs/papers/lb_relax.md#10.1, and the k of CL-LNS on
+independent sets (docs/papers/cl_lns.md#13.4)."""
 
 
 def cases(size: str) -> Iterator[Case]:

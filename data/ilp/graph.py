@@ -1,4 +1,4 @@
-"""The bipartite graph of an ILP: variables on one side, one-sided rows on the other (``cl_lns`` section 3)."""
+"""The bipartite graph of an ILP: variables on one side, one-sided rows on the other (docs/papers/cl_lns.md#3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixing variables: the smaller ILP that is left, and the way back (``lb_relax`` sections 8 and 10)."""
+"""Fixing variables: the smaller ILP that is left, and the way back (docs/papers/lb_relax.md#3.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the policy of RL-LNS sees: features of variables, solutions met so far, and the row-normalised matrix (section 8)."""
+"""What the policy of RL-LNS sees: features, solutions met so far, and the matrix of docs/papers/cl_lns.md#(9)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from data.ilp.problem import ILP
 
 STATIC_COLUMNS = (6, 13, 11, 18, 17, 16, 15, 12, 19, 20, 21, 22, 14)
-"""Columns of the Gasse features (section 3): objective, reduced cost, has lb, age, at ub, at lb, fractionality, has ub,
-basis, LP value."""
+"""Gasse features (docs/papers/cl_lns.md#3.2): objective, reduced cost, has lb, age, at ub, at lb, fractionality,
+has ub, basis, LP value."""
 
 SOLUTION_COLUMNS = 5
 OBSERVATION_WIDTH = len(STATIC_COLUMNS) + SOLUTION_COLUMNS

@@ -1,4 +1,4 @@
-"""Labelled states of several ILPs as one graph: what a training step of a policy sees (section 2)."""
+"""Labelled states of several ILPs as one graph: what a training step of a policy sees (docs/papers/cl_lns.md#2.3)."""
 
 from __future__ import annotations
 

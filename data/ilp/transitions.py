@@ -1,4 +1,4 @@
-"""Trajectories of RL-LNS and the memory that batches of transitions are drawn from (section 8 of the CL-LNS page)."""
+"""Trajectories of RL-LNS and the memory that batches of transitions are drawn from (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of all graph encoders of bipartite graphs, and the two half convolutions of most of them (section 4)."""
+"""The contract of encoders of bipartite graphs, and the two half convolutions of most (docs/papers/cl_lns.md#4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graph attention over a bipartite graph, the paper's backbone (section 4)."""
+"""Graph attention over a bipartite graph, the backbone of CL-LNS (docs/papers/cl_lns.md#4.2)."""
 
 from __future__ import annotations
 

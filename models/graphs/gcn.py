@@ -1,4 +1,4 @@
-"""The bipartite graph convolution of Gasse et al. (2019), backbone of IL-LNS (section 4, variants)."""
+"""The bipartite graph convolution of Gasse et al. (2019), backbone of IL-LNS (docs/papers/cl_lns.md#(5))."""
 
 from __future__ import annotations
 

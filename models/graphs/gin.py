@@ -1,4 +1,4 @@
-"""Graph isomorphism network with edge embeddings over a bipartite graph (section 4, variants)."""
+"""Graph isomorphism network with edge embeddings over a bipartite graph (docs/papers/cl_lns.md#(6))."""
 
 from __future__ import annotations
 

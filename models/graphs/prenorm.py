@@ -1,4 +1,4 @@
-"""Normalisation by statistics of the data, measured once before training and then frozen ("prenorm", section 3)."""
+"""Normalisation by statistics of the data, measured before training and then frozen (docs/papers/cl_lns.md#3.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of RL-LNS: a Bernoulli policy per variable and a critic of sets, both graph networks (section 8)."""
+"""The graph networks of RL-LNS: a Bernoulli policy per variable and a critic of sets (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contrastive and binary cross-entropy losses of label sets (section 5), as one sparse product over a batch."""
+"""Contrastive and cross-entropy losses of label sets, one sparse product a batch (docs/papers/cl_lns.md#5.1, #5.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy of CL-LNS: scores of the variables of an ILP from its bipartite graph (section 4)."""
+"""The policy of CL-LNS: scores of the variables of an ILP from its bipartite graph (docs/papers/cl_lns.md#4.1)."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class NeighborhoodPolicy(nn.Module):
         edge_index: Int[Tensor, "2 edges"],
         edges: Float[Tensor, "edges 2"],
     ) -> EncodedInstance:
-        """Everything of :meth:`forward` that does not depend on the incumbents (section 6); no gradients, no autocast."""
+        """What of :meth:`forward` no incumbent changes (docs/papers/cl_lns.md#6.2); no gradients, no autocast."""
         absent = variables.new_zeros(len(variables), VARIABLE_FEATURES - STATIC)
         normalized = self.variable_norm(self._seen(torch.cat([variables, absent], 1)))[:, :STATIC]
         first_layer = nn.functional.linear(normalized, self.variable_input.weight[:, :STATIC], self.variable_input.bias)

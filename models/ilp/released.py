@@ -1,4 +1,4 @@
-"""The authors' released checkpoints as policies of ours (section 4: heads sliced)."""
+"""The authors' released checkpoints as policies of ours (docs/papers/cl_lns.md#4.4)."""
 
 from __future__ import annotations
 

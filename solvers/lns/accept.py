@@ -7,7 +7,7 @@ from collections.abc import Callable
 from runs.errors import ConfigError
 
 IMPROVEMENT = 1e-5
-"""An iteration counts as an improvement, and leaves k, when it gains more than this (section 3)."""
+"""An iteration counts as an improvement, and leaves k, when it gains more than this (docs/papers/lb_relax.md#3.1)."""
 
 
 def improves(objective: float, incumbent: float) -> bool:

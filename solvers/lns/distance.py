@@ -17,8 +17,8 @@ Distance = Literal["binary", "bounds"]
 def measured(problem: ILP, distance: Distance) -> np.ndarray:
     """(n,) bool: the variables that the row counts.
 
-    ``"binary"`` counts the binary ones (section 1); ``"bounds"`` every integer variable that stands at one of its bounds,
-    by its distance from that bound, which for binaries is the same.
+    ``"binary"`` counts the binary ones (docs/papers/lb_relax.md#(3)); ``"bounds"`` every integer variable that stands
+    at one of its bounds, by its distance from that bound, which for binaries is the same.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Large neighbourhood search over ILPs: destroy, repair, accept, resize, record (section 3 of the LB-RELAX page)."""
+"""Large neighbourhood search over ILPs: destroy, repair, accept, resize, record (docs/papers/lb_relax.md#3.1)."""
 
 from __future__ import annotations
 

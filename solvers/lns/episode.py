@@ -1,4 +1,4 @@
-"""LNS on one problem as the environment of RL-LNS: an action frees variables, the reward is what that gains (section 8)."""
+"""LNS on one problem as an environment: actions free variables, gains are rewards (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

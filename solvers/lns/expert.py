@@ -1,4 +1,4 @@
-"""Local branching as a teacher: good sets of variables, and near copies of them that turn out bad (section 2)."""
+"""Local branching as a teacher: good sets of variables, near copies that are bad (docs/papers/cl_lns.md#2.1, #2.2)."""
 
 from __future__ import annotations
 

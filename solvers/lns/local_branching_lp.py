@@ -1,4 +1,4 @@
-"""The LP relaxation of local branching, kept in memory between iterations (section 8 of the LB-RELAX page)."""
+"""The LP relaxation of local branching, kept in memory between iterations (docs/papers/lb_relax.md#3.9)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from solvers.lns.state import SearchState, Selection
 from solvers.milp.base import MilpSolver
 
 CUTOFF_SLACK = 1e-8
-"""The sub-ILP admits solutions up to the incumbent's value plus this (section 3)."""
+"""The sub-ILP admits solutions up to the incumbent's value plus this (docs/papers/lb_relax.md#3.1)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rollouts of the Bernoulli policy in LNS, and the two schedules on which RL-LNS learns from them (section 8)."""
+"""Rollouts of the Bernoulli policy in LNS, and the schedule of learning from them (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule of the neighbourhood size k (section 3 of the LB-RELAX page)."""
+"""The schedule of the neighbourhood size k (docs/papers/lb_relax.md#(2))."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _moved(problem: ILP, x: np.ndarray, raising: bool, meter: Meter) -> np.ndarr
 
 
 class FirstSolution:
-    """Give a back end a few seconds, then twice as many, until it has found a solution (section 3).
+    """Give a back end a few seconds, then twice as many, until it has found a solution (docs/papers/lb_relax.md#3.3).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The rows of SCIP's root LP, cuts included: the reference's rows of the bipartite graph (section 3 of the CL-LNS page)."""
+"""The rows of SCIP's root LP, cuts included, as the released code's graph has them (docs/papers/cl_lns.md#3.1)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SUMMARY = ("states", "states_without_negatives", "positives", "negatives", "lb_g
 
 
 class ExpertCollecting(ProblemTask):
-    """Fills the collection of the data's training instances and reports what each gave (CL-LNS page, section 2).
+    """Fills the collection of the data's training instances and reports what each gave (docs/papers/cl_lns.md#2.4).
 
     All ranks, and all copies of the command on machines that share the cache, work on the same instances, each on others.
     The data's test instances must be its training instances.

@@ -1,4 +1,4 @@
-"""CL-LNS and its ablations: a policy that imitates local branching, then the search with it (CL-LNS page, sections 5, 6)."""
+"""CL-LNS and its ablations: a policy imitates local branching, then searches (docs/papers/cl_lns.md#5, #6)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Step:
 
 
 class NeighborhoodQuality(ProblemTask):
-    """Improvement and time of one step from the same incumbents with the same k (LB-RELAX page, section 5).
+    """Improvement and time of one step from the same incumbents with the same k (docs/papers/lb_relax.md#5.3).
 
     The incumbents lie on the path of another LNS, the same for all methods compared. Ratios are to local branching's step
     from the same incumbent, over the incumbents that local branching improves; its steps are cached, so that each is

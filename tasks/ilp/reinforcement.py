@@ -1,4 +1,4 @@
-"""RL-LNS: a policy that learns from the rewards of its own rollouts in LNS (section 8 of the CL-LNS page)."""
+"""RL-LNS: a policy that learns from the rewards of its own rollouts in LNS (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

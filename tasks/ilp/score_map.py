@@ -1,4 +1,4 @@
-"""Where a scorer's high scores lie beside the variables that local branching changes (section 14 of the CL-LNS page)."""
+"""Where a scorer's high scores lie beside the variables that local branching changes (docs/papers/cl_lns.md#7.4)."""
 
 from __future__ import annotations
 

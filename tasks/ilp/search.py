@@ -19,7 +19,7 @@ SUMMARY = ("primal_bound", "feasible", "proved", "primal_gap", "seconds", "evalu
 
 
 class IntegerProgramming(ProblemTask):
-    """Runs a solver on every instance and checks what it returns (LB-RELAX page, section 5).
+    """Runs a solver on every instance and checks what it returns (docs/papers/lb_relax.md#5.2).
 
     Parameters
     ----------

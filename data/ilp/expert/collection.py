@@ -21,7 +21,7 @@ from runs.store.cache import ArtifactCache, Collection
 from runs.store.collect import Report, collect
 
 MANY_WITHOUT_NEGATIVES = 0.3
-"""Share of states without a bad set beyond which the start was too weak (section 2)."""
+"""Share of states without a bad set beyond which the start was too weak (docs/papers/cl_lns.md#2.2)."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Static features of the training instances, made once per instance from its record's root LP (section 3)."""
+"""Static features of the training instances, made once from each record's root LP (docs/papers/cl_lns.md#3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the local branching expert leaves behind on one instance (section 2 of the CL-LNS page)."""
+"""What the local branching expert leaves behind on one instance (docs/papers/cl_lns.md#2)."""
 
 from __future__ import annotations
 

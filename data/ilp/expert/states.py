@@ -1,4 +1,4 @@
-"""States to learn from: an incumbent's features with good and bad sets, chosen from expert records (section 2)."""
+"""States to learn from: features of an incumbent with good and bad sets (docs/papers/cl_lns.md#2.3)."""
 
 from __future__ import annotations
 

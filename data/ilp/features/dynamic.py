@@ -1,4 +1,4 @@
-"""Features that change with the incumbent: three columns for each of the last three (section 3, columns 95 to 103)."""
+"""Features that change with the incumbent: three columns for each of the last three (docs/papers/cl_lns.md#3.4)."""
 
 from __future__ import annotations
 

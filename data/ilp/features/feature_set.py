@@ -1,4 +1,4 @@
-"""Which of the 104 features of a variable a policy sees (section 3)."""
+"""Which of the 104 features of a variable a policy sees (docs/papers/cl_lns.md#3.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 23 "Gasse" features of a variable (section 3 of the CL-LNS page, columns 0 to 22)."""
+"""The 23 "Gasse" features of a variable, columns 0 to 22 (docs/papers/cl_lns.md#3.2)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from data.ilp.problem import ILP
 from data.ilp.root_lp import RootLP
 
 EPS = 1e-6
-"""eps of section 3: two values are equal when they differ by at most this times max(1, |value|)."""
+"""eps of docs/papers/cl_lns.md#3.1: two values are equal when they differ by at most this times max(1, |value|)."""
 
 
 def equal(values: np.ndarray, sides: np.ndarray) -> np.ndarray:

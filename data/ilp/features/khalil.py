@@ -1,4 +1,4 @@
-"""The 72 "Khalil" features of a variable at the root (section 3 of the CL-LNS page, columns 23 to 94)."""
+"""The 72 "Khalil" features of a variable at the root, columns 23 to 94 (docs/papers/cl_lns.md#3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 10 features of a one-sided row and the 2 of an edge (section 3 of the CL-LNS page)."""
+"""The 10 features of a one-sided row and the 2 of an edge (docs/papers/cl_lns.md#3.5)."""
 
 from __future__ import annotations
 

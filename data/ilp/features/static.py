@@ -1,4 +1,4 @@
-"""Features that stay the same during a search: 95 a variable, 10 a one-sided row, 2 an edge (section 3)."""
+"""Features that do not change in a search: 95 a variable, 10 a one-sided row, 2 an edge (docs/papers/cl_lns.md#3)."""
 
 from __future__ import annotations
 

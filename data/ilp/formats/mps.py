@@ -1,4 +1,4 @@
-"""A strict reader of MPS files, fixed and free format, plain and gz (``lb_relax`` section 9).
+"""A strict reader of MPS files, fixed and free format, plain and gz (docs/papers/lb_relax.md#2.7).
 
 Solvers accept silently what this reader refuses (nan, undeclared names, repeated entries), and then solve different
 problems. Conventions, shared by HiGHS 1.16 and SCIP 10:

@@ -1,4 +1,4 @@
-"""Combinatorial auctions after Leyton-Brown, Pearson and Shoham, scheme "arbitrary" (``lb_relax`` section 2)."""
+"""Combinatorial auctions after Leyton-Brown, Pearson and Shoham, scheme "arbitrary" (docs/papers/lb_relax.md#2.4)."""
 
 from __future__ import annotations
 

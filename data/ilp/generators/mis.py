@@ -1,4 +1,4 @@
-"""Maximum independent set on Erdos-Renyi graphs (``lb_relax`` section 2)."""
+"""Maximum independent set on Erdos-Renyi graphs (docs/papers/lb_relax.md#2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Minimum vertex cover on Barabasi-Albert graphs (``lb_relax`` section 2)."""
+"""Minimum vertex cover on Barabasi-Albert graphs (docs/papers/lb_relax.md#2.2)."""
 
 from __future__ import annotations
 

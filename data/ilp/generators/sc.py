@@ -1,4 +1,4 @@
-"""Set cover after Balas and Ho (``lb_relax`` section 2)."""
+"""Set cover after Balas and Ho (docs/papers/lb_relax.md#2.5)."""
 
 from __future__ import annotations
 

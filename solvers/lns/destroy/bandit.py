@@ -1,4 +1,4 @@
-"""A bandit over destroy heuristics (section 12): more turns for what has gained more per second."""
+"""A bandit over destroy heuristics (docs/papers/lb_relax.md#4.3): more turns for what has gained more per second."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 TIE = 8  # decimals to which LP values are compared: solvers return equal values with noise below this
-DIFFERENT = 1e-8  # an LP value this far from the incumbent differs from it (section 3)
+DIFFERENT = 1e-8  # an LP value this far from the incumbent differs from it (docs/papers/lb_relax.md#3.6)
 
 
 def uniform(candidates: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ from solvers.lns.state import Destroy, SearchState, Selection
 
 
 class Graph(Destroy):
-    """Free a connected piece of the constraint graph (section 4).
+    """Free a connected piece of the constraint graph (docs/papers/lb_relax.md#4.1).
 
     From a random candidate, layer by layer: all variables that share a row with the last layer. The layer that overshoots
     ``k`` is subsampled uniformly. Continuous variables pass the search on but do not count.

@@ -13,7 +13,7 @@ from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
 class LBRelax(LocalBranchingRelaxation):
-    """Free the ``k`` largest Delta (section 3).
+    """Free the ``k`` largest Delta (docs/papers/lb_relax.md#3.6).
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from solvers.milp.base import MilpSolver
 
 
 class LBRelaxBestOf(Destroy):
-    """Draw N neighbourhoods as LB-RELAX-S does from one xbar, solve each sub-ILP, keep the best (section 3). Slow.
+    """Draw N times as LB-RELAX-S does from one xbar, solve each sub-ILP, keep the best (docs/papers/lb_relax.md#3.6).
 
     Parameters
     ----------

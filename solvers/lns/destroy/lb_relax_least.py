@@ -9,7 +9,7 @@ from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxat
 
 
 class LBRelaxLeast(LocalBranchingRelaxation):
-    """Free the ``k`` smallest Delta, ties at random (section 3): must do worse than random."""
+    """Free the ``k`` smallest Delta, ties at random (docs/papers/lb_relax.md#3.6): must do worse than random."""
 
     def draw(self, delta: np.ndarray, reduced: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         return largest(-delta, k, rng)

@@ -10,7 +10,7 @@ from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
 class LBRelaxR(LocalBranchingRelaxation):
-    """Free ``k`` of D = {j : Delta_j > 1e-8} uniformly, or all of D if there are no more (section 3).
+    """Free ``k`` of D = {j : Delta_j > 1e-8} uniformly, or all of D if there are no more (docs/papers/lb_relax.md#3.6).
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
 class LBRelaxS(LocalBranchingRelaxation):
-    """Free j with probability (1 - 2 eps) Delta_j + eps, whatever ``k`` is (section 3).
+    """Free j with probability (1 - 2 eps) Delta_j + eps, whatever ``k`` is (docs/papers/lb_relax.md#(5)).
 
     The size of the neighbourhood is random, at least eps |I| on average. Delta of general integers is cut at 1.
 

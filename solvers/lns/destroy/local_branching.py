@@ -14,7 +14,7 @@ from solvers.milp.base import MilpSolver, OnIncumbent
 
 
 class LocalBranching(Destroy):
-    """Solve the ILP with the local branching row, objective cut-off on, and free what its solution flips (section 3).
+    """Solve the ILP with row docs/papers/lb_relax.md#(3) and the cut-off, and free what its solution flips.
 
     The ILP's solution goes along, so nothing it found is lost. No solution: the iteration counts as not improved.
 

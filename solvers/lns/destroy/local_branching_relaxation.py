@@ -12,7 +12,7 @@ from solvers.lns.local_branching_lp import LocalBranchingLP, Relaxation
 from solvers.lns.state import SearchState, Selection
 
 PROOF = 1e-9
-"""The LP excludes an improvement when its value is within this of the incumbent's (section 3)."""
+"""The LP excludes an improvement when its value is within this of the incumbent's (docs/papers/lb_relax.md#3.7)."""
 
 
 class LocalBranchingRelaxation(Guided):

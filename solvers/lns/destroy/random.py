@@ -9,7 +9,7 @@ from solvers.lns.state import Destroy, SearchState, Selection
 
 
 class Random(Destroy):
-    """Free ``k`` candidates drawn uniformly without replacement (section 4)."""
+    """Free ``k`` candidates drawn uniformly without replacement (docs/papers/lb_relax.md#4.1)."""
 
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         return Selection.of(state, uniform(state.candidates, k, rng))

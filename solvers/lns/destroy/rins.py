@@ -11,7 +11,7 @@ from solvers.lns.state import SearchState, Selection
 
 
 class RINS(Guided):
-    """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (section 4).
+    """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (docs/papers/lb_relax.md#4.1).
 
     Parameters
     ----------

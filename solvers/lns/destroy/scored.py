@@ -1,4 +1,4 @@
-"""Any scorer as a destroy heuristic: the slot of the learned policies (section 6 of the CL-LNS page)."""
+"""Any scorer as a destroy heuristic: the slot of the learned policies (docs/papers/cl_lns.md#6.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LB-RELAX's differences as scores, to be mixed with a policy's (section 10 of the CL-LNS page)."""
+"""LB-RELAX's differences as scores, to be mixed with a policy's (docs/papers/cl_lns.md#7.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A control without learning: distance from the root LP (section 8 of the CL-LNS page)."""
+"""A control without learning: distance from the root LP (docs/papers/cl_lns.md#7.3)."""
 
 from __future__ import annotations
 

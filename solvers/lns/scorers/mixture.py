@@ -1,4 +1,4 @@
-"""Two scorers, mixed on a common scale (section 10 of the CL-LNS page)."""
+"""Two scorers, mixed on a common scale (docs/papers/cl_lns.md#7.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained graph network as a scorer: the static part once per problem, the dynamic part per incumbent (section 6)."""
+"""A trained graph network as a scorer, its static part once per problem (docs/papers/cl_lns.md#6.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A control without learning: what the root LP would pay for (section 8 of the CL-LNS page)."""
+"""A control without learning: what the root LP would pay for (docs/papers/cl_lns.md#7.3)."""
 
 from __future__ import annotations
 

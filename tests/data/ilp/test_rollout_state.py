@@ -1,4 +1,4 @@
-"""Observations and transitions of RL-LNS (section 8 of the CL-LNS page)."""
+"""Observations and transitions of RL-LNS (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

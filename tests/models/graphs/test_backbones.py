@@ -35,7 +35,7 @@ def random_graph(seed: int, n: int = 7, m: int = 5, width: int = 16, density: fl
 
 
 def attention_by_loops(layer: AttentionHalfConvolution, graph: Graph, sliced: bool) -> Tensor:
-    """Section 4's formula, edge by edge, r included: one concatenated vector per edge, cut into heads."""
+    """docs/papers/cl_lns.md#(3), #(4), edge by edge, r included: one concatenated vector per edge, cut into heads."""
     source, target, (target_of, source_of), e = graph[0], graph[1], graph[2], graph[3]
     l, r = layer.source(source), layer.target(target)  # noqa: E741
     heads, _, size = layer.attention.shape

@@ -1,4 +1,4 @@
-"""The networks of RL-LNS against dense formulas, double loops and numerical gradients (section 8 of the CL-LNS page)."""
+"""The networks of RL-LNS against dense formulas, double loops and numerical gradients (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of RL-LNS: cycles of rollouts and updates, the best policy, resume, two processes (section 8)."""
+"""Training of RL-LNS: cycles, the best policy, resume, two processes (docs/papers/cl_lns.md#7.2)."""
 
 from __future__ import annotations
 
