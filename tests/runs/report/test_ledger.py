@@ -101,7 +101,7 @@ def test_asked_to_run_it_starts_each_sweep_once_and_says_which_failed(conf, tmp_
         "with open(os.environ['REPRISE_OUTPUTS'] + '/ran', 'a') as file: file.write(sys.argv[1] + '\\n')\n"
         "sys.exit('bad' in sys.argv[1])\n"
     )
-    monkeypatch.setattr("runs.claims.LAUNCHER", launcher)
+    monkeypatch.setattr("runs.claims.__main__.LAUNCHER", launcher)
     claims = [claim("a"), claim("b"), claim("c", "lb_relax/bad_small"), claim("d", "lb_relax/for_a_cluster")]
     (tmp_path / "outputs").mkdir()
     arguments = ["--run", "--outputs", str(tmp_path / "outputs"), "--conf", str(conf(claims=claims))]
