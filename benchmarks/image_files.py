@@ -1,4 +1,4 @@
-"""Batches of a folder of JPEG files: decoded in every step, and decoded once and mapped into memory (ssl, section 6)."""
+"""Batches of a folder of JPEG files: decoded in every step, or once and mapped into memory (docs/papers/ssl.md#4.1)."""
 
 from __future__ import annotations
 

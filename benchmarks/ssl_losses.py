@@ -1,4 +1,4 @@
-"""Value and gradient of self-supervised losses against lightly's and the usual forms with masks (ssl section 8)."""
+"""Value and gradient of self-supervised losses against lightly's and the usual forms with masks (docs/papers/ssl.md#13)."""
 
 from __future__ import annotations
 

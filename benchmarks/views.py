@@ -1,4 +1,4 @@
-"""Random views of a batch against kornia and against Pillow image by image (ssl section 8: at most 0.45 of kornia)."""
+"""Random views of a batch against kornia and against Pillow image by image (docs/papers/ssl.md#13)."""
 
 from __future__ import annotations
 

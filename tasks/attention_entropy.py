@@ -11,7 +11,7 @@ from runs.errors import ConfigError
 
 
 def causal_entropy(maps: Float[Tensor, "*batch tokens tokens"], first_query: int) -> Float[Tensor, "*batch queries"]:
-    """Entropy of each query's attention over its causal keys / ln(number of keys) (Scan and Snap page, section 4).
+    """Entropy of each query's attention over its causal keys / ln(number of keys) (docs/papers/scan_snap.md#(16)).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sequences whose tokens co-occur with the next token to a known degree (Scan and Snap page, section 2)."""
+"""Sequences whose tokens co-occur with the next token to a known degree (docs/papers/scan_snap.md#3.1)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 
 class LinearTwins(nn.Module):
-    """Independent replicas of ``z = W x``, ``p = W_p z``; the target is ``tau W x'`` of another view (page, section 5).
+    """Independent replicas of ``z = W x``, ``p = W_p z``; the target is ``tau W x'`` of another view.
+
+    docs/papers/ssl.md#6.2.
 
     Parameters
     ----------

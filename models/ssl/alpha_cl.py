@@ -14,7 +14,7 @@ from models.ssl.recipe import ViewBatch
 
 @final
 class AlphaContrastive(JointEmbedding):
-    """Differences of cosines, weighted by a detached softmax over the negatives (page, section 5.4).
+    """Differences of cosines, weighted by a detached softmax over the negatives (docs/papers/ssl.md#(6), #6.4).
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.encoders.patches import patchify
@@ -39,13 +40,15 @@ class BEiT(HiddenPatches):
         self.code_epochs = code_epochs
         self._coded: tuple[Tensor, Tensor] | None = None
 
-    def targets(self, images: Tensor) -> Tensor:
+    def targets(self, images: Float[Tensor, "rows channels height width"]) -> Int[Tensor, "rows patches"]:
         patches = patchify(images, self.encoder.patch)
         codes = self.codes(patches)
         self._coded = patches, codes
         return codes
 
-    def loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+    def loss(
+        self, predicted: Float[Tensor, "rows hidden codes"], target: Int[Tensor, "rows hidden"]
+    ) -> Float[Tensor, ""]:
         return code_cross_entropy(predicted, target)
 
     def after_step(self, moment: Moment) -> None:

@@ -1,6 +1,6 @@
 """Does a loss mean the same on several processes as on one? A check of value and gradient for any loss.
 
-The page's pitfall: with features gathered without gradient the loss is right and its gradient is wrong. In a test::
+With features gathered without gradient the loss is right and its gradient is wrong (docs/papers/ssl.md#12). In a test::
 
     def test_my_loss_is_the_same_on_two_processes() -> None:
         check_loss(my_loss, [torch.randn(8, 16), torch.randn(8, 16)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
@@ -59,11 +60,13 @@ class Data2Vec(HiddenPatches):
         self.blocks, self.beta, self.start, self.end = blocks, beta, start, end
 
     @torch.no_grad()
-    def targets(self, images: Tensor) -> Tensor:
+    def targets(self, images: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows patches width"]:
         outputs = self.teacher.module.outputs(images)  # type: ignore[operator]
         return mean_of_blocks([tokens[:, 1:] for tokens in outputs[-self.blocks :]])
 
-    def loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+    def loss(
+        self, predicted: Float[Tensor, "rows hidden width"], target: Float[Tensor, "rows hidden width"]
+    ) -> Float[Tensor, ""]:
         return smooth_l1(predicted, target, self.beta)
 
     def after_step(self, moment: Moment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
@@ -38,11 +39,16 @@ class DINOv2(MaskedDistillation):
         super().__init__(encoder, **settings)
         self.iterations, self.koleo_weight = iterations, koleo_weight
 
-    def probabilities(self, views: list[Tensor], hidden: Tensor, temperature: float) -> Probabilities:
+    def probabilities(
+        self,
+        views: list[Float[Tensor, "batch prototypes"]],
+        hidden: Float[Tensor, "hidden prototypes"],
+        temperature: float,
+    ) -> Probabilities:
         balanced = sinkhorn(torch.cat(views), temperature, self.iterations)
         return list(balanced.chunk(len(views))), sinkhorn(hidden, temperature, self.iterations)
 
-    def spread(self, h: list[Tensor]) -> Tensor | None:
+    def spread(self, h: list[Float[Tensor, "batch width"]]) -> Float[Tensor, ""] | None:
         return self.koleo_weight * torch.stack([koleo(view) for view in h]).sum() if self.koleo_weight else None
 
     def after_step(self, moment: Moment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.encoders.vit import VisionTransformer
@@ -35,11 +36,16 @@ class IBOT(MaskedDistillation):
         self.patch_center = Center(self.patch_head.width, center_momentum)
         self._newest: tuple[list[Tensor], Tensor] | None = None
 
-    def probabilities(self, views: list[Tensor], hidden: Tensor, temperature: float) -> Probabilities:
+    def probabilities(
+        self,
+        views: list[Float[Tensor, "batch prototypes"]],
+        hidden: Float[Tensor, "hidden prototypes"],
+        temperature: float,
+    ) -> Probabilities:
         self._newest = views, hidden
         return [self.center(t, temperature) for t in views], self.patch_center(hidden, temperature)
 
-    def spread(self, h: list[Tensor]) -> None:
+    def spread(self, h: list[Float[Tensor, "batch width"]]) -> None:
         return None
 
     def after_step(self, moment: Moment) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -72,8 +73,8 @@ class MeanShift(Recipe):
         return output(torch.stack(losses).mean(), features, projections, batch)
 
     @torch.no_grad()
-    def nearest(self, targets: Tensor) -> Tensor:
-        """(batch, k, D): each target and its k - 1 nearest among the targets of all ranks and of the queue."""
+    def nearest(self, targets: Float[Tensor, "batch D"]) -> Float[Tensor, "batch k D"]:
+        """Each target and its k - 1 nearest among the targets of all ranks and of the queue."""
         targets = functional.normalize(targets, dim=1)
         known = torch.cat([gather(targets), functional.normalize(self.queue.features, dim=1).to(targets.dtype)])
         similarity = targets @ known.T

@@ -77,7 +77,7 @@ class RecipeOutput:
 
 
 class Recipe(nn.Module, ABC):
-    """views -> encoder f -> projector g -> predictor q -> target -> loss (page, section 1).
+    """views -> encoder f -> projector g -> predictor q -> target -> loss (docs/papers/ssl.md#(1)).
 
     Parameters
     ----------

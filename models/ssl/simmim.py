@@ -33,10 +33,12 @@ class SimMIM(HiddenPatches):
     def __init__(self, encoder: VisionTransformer, masking: Masking) -> None:
         super().__init__(encoder, encoder.channels * encoder.patch**2, masking)
 
-    def targets(self, images: Tensor) -> Tensor:
+    def targets(self, images: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows patches pixels"]:
         return patchify(images, self.encoder.patch)
 
-    def loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+    def loss(
+        self, predicted: Float[Tensor, "rows hidden pixels"], target: Float[Tensor, "rows hidden pixels"]
+    ) -> Float[Tensor, ""]:
         return absolute_error(predicted, target)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import final
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.ssl.parts.joint_embedding import JointEmbedding, LossTerms, mean_over_pairs
@@ -46,7 +47,7 @@ class SpectralContrastive(JointEmbedding):
     def loss(self, projections: list[Tensor], batch: ViewBatch) -> LossTerms:
         return mean_over_pairs(spectral_contrastive, [self.within(z) for z in projections], batch), {}
 
-    def within(self, z: Tensor) -> Tensor:
+    def within(self, z: Float[Tensor, "batch dimension"]) -> Float[Tensor, "batch dimension"]:
         """Rows outside the ball pulled to its surface."""
         z = z.float() if z.dtype.itemsize < 4 else z
         return z * (self.radius / z.norm(dim=1, keepdim=True).clamp(min=self.radius))

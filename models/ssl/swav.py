@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import final
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.ssl.parts import passes
@@ -80,7 +81,9 @@ class SwAV(Recipe):
         return output(swav(codes, logits, self.temperature), features, projections, batch)
 
     @torch.no_grad()
-    def codes(self, view: int, logits: Tensor, moment: Moment) -> Tensor:
+    def codes(
+        self, view: int, logits: Float[Tensor, "batch prototypes"], moment: Moment
+    ) -> Float[Tensor, "batch prototypes"]:
         """Balanced assignments of the batch; those of the queue only help to balance."""
         past = None
         if self.queues and moment.epoch >= self.queue_start and self.queues[view].full:

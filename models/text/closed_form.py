@@ -1,4 +1,4 @@
-"""Cross-entropy of the one-layer transformer with its gradients in closed form (Scan and Snap page, section 1).
+"""Cross-entropy of the one-layer transformer with its gradients in closed form (docs/papers/scan_snap.md#2.3).
 
 The same numbers as autograd through the definition, with half the passes over memory: LN drops the denominator of the
 softmax, and its projection drops the softmax's own mean term.

@@ -1,4 +1,4 @@
-"""The small causal transformer that the WikiText runs of Scan and Snap train (page, section 3)."""
+"""The small causal transformer that the WikiText runs of Scan and Snap train (docs/papers/scan_snap.md#2.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one-layer transformer of Scan and Snap, many replicas at once (page, section 1)."""
+"""The one-layer transformer of Scan and Snap, many replicas at once (docs/papers/scan_snap.md#2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the attention logits Z and the decoder Y of the one-layer transformer are made of (Scan and Snap page, section 1).
+"""What the attention logits Z and the decoder Y of the one-layer transformer are made of (docs/papers/scan_snap.md#2.2).
 
 Both forms keep a leading axis R of replicas, one per seed, and only the parts of the M x M matrices that can matter: a row
 of Z that is never queried and a column or row of a token that is never attended to gets no gradient and changes no output.

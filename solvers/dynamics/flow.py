@@ -19,14 +19,14 @@ METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
 class Flow(Protocol):
     """An autonomous or driven system of ordinary differential equations.
 
-    ``initial`` is the (dimension,) state at the first time.
+    ``initial`` is the state at the first time.
     """
 
     @property
-    def initial(self) -> np.ndarray: ...
+    def initial(self) -> Float[np.ndarray, " dimension"]: ...
 
-    def velocity(self, time: float, state: np.ndarray) -> np.ndarray:
-        """dx/dt, (dimension,)."""
+    def velocity(self, time: float, state: Float[np.ndarray, " dimension"]) -> Float[np.ndarray, " dimension"]:
+        """dx/dt."""
         ...
 
 
@@ -173,11 +173,11 @@ class WithIntegrals:
         self._size = len(integrand(0.0, first, flow.velocity(0.0, first)))
 
     @property
-    def initial(self) -> np.ndarray:
+    def initial(self) -> Float[np.ndarray, " extended"]:
         """The flow's initial state, then zeros."""
         return np.concatenate([self.flow.initial, np.zeros(self._size)])
 
-    def velocity(self, time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(self, time: float, state: Float[np.ndarray, " extended"]) -> Float[np.ndarray, " extended"]:
         """The flow's velocity, then the integrand."""
         inner = state[: self.dimension]
         velocity = self.flow.velocity(time, inner)

@@ -1,4 +1,4 @@
-"""Gradient flow of a two-layer linear BYOL, eigenmode by eigenmode (page, section 5; Tian et al. 2021).
+"""Gradient flow of a two-layer linear BYOL, eigenmode by eigenmode (docs/papers/ssl.md#6.2; Tian et al. 2021).
 
 For x = u + noise with u ~ N(0, I), noise of variance sigma^2, and the target tau W x' behind a stop-gradient,
 
@@ -104,7 +104,7 @@ class TwinFlow:
         """p, s, and f = s."""
         return np.concatenate([self.modes.predictor, self.modes.correlation, self.modes.correlation])
 
-    def velocity(self, time: float, state: np.ndarray) -> Float[np.ndarray, " 3d"]:
+    def velocity(self, time: float, state: Float[np.ndarray, " 3d"]) -> Float[np.ndarray, " 3d"]:
         """dp/dt (zero unless trained), ds/dt, df/dt."""
         own, s, f = np.split(state, 3)
         p, rates = self.predictor.eigenvalues(own, f), self.rates
@@ -149,7 +149,9 @@ class FollowedTwins:
     def __init__(self, predictor: Predictor, stop_gradient: bool, integrator: FlowIntegrator) -> None:
         self.predictor, self.stop_gradient, self.integrator = predictor, stop_gradient, integrator
 
-    def follow(self, modes: Modes, rates: Rates, times: np.ndarray, budget: Budget | None = None) -> TwinPath:
+    def follow(
+        self, modes: Modes, rates: Rates, times: Float[np.ndarray, " n"], budget: Budget | None = None
+    ) -> TwinPath:
         """Integrate and observe at ``times``, the first of which is 0.
 
         Raises

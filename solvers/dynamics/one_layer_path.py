@@ -65,7 +65,7 @@ class Path:
 
     @property
     def fitted_at(self) -> float:
-        """t0' = K ln M / eta_y, when theory expects the decoder to have fitted (Theorem 4)."""
+        """t0' = K ln M / eta_y, when theory expects the decoder to have fitted (docs/papers/scan_snap.md#(14))."""
         data = self.dynamics.data
         return fitting_time(data, self.dynamics.eta_y)
 
@@ -97,7 +97,7 @@ class FollowedDynamics:
         data: CoOccurrence,
         eta_y: float,
         eta_z: float,
-        times: Sequence[float] | np.ndarray,
+        times: Sequence[float] | Float[np.ndarray, " n"],
         budget: Budget | None = None,
     ) -> Path:
         """Integrate and observe at ``times``, the first of which is 0.
@@ -152,7 +152,7 @@ class FollowedDynamics:
 
 
 def distinct_entropy(dynamics: OneLayerDynamics, c: Float[np.ndarray, "K L"]) -> float:
-    """Entropy in nats of c over a class's distinct tokens alone, mean over the classes (page, section 4)."""
+    """Entropy in nats of c over a class's distinct tokens alone, mean over the classes (docs/papers/scan_snap.md#(15))."""
     from scipy.special import entr
 
     share = _take(c, dynamics.distinct)
@@ -160,7 +160,7 @@ def distinct_entropy(dynamics: OneLayerDynamics, c: Float[np.ndarray, "K L"]) ->
 
 
 def fitting_time(data: CoOccurrence, eta_y: float) -> float:
-    """t0' = K ln M / eta_y (Theorem 4)."""
+    """t0' = K ln M / eta_y (docs/papers/scan_snap.md#(14))."""
     return float(data.classes * np.log(data.vocabulary_size) / eta_y)
 
 

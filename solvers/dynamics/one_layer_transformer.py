@@ -1,4 +1,6 @@
-"""Gradient flow of the one-layer transformer for endless sequences (Scan and Snap page, section 1; Lemma 1 of the paper).
+"""Gradient flow of the one-layer transformer for endless sequences (docs/papers/scan_snap.md#2.4).
+
+arXiv 2305.16380, Lemma 1.
 
 For T -> infinity the attention of class n (query m, next token n) sees each token l in proportion to P(l|n), so
 
@@ -22,6 +24,11 @@ from jaxtyping import Float, Int
 
 from data.text.synthetic import CoOccurrence
 from runs.errors import ConfigError
+
+State = Float[np.ndarray, " dimension"]
+"""All that the dynamics move, flat."""
+FeatureGradient = tuple[Float[np.ndarray, "K L"], Float[np.ndarray, "K J"]]
+"""v and alpha of :class:`Moment`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,26 +99,26 @@ class OneLayerDynamics(ABC):
 
     @property
     @abstractmethod
-    def initial(self) -> np.ndarray:
+    def initial(self) -> State:
         """The state at time 0."""
 
     @abstractmethod
-    def velocity(self, time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(self, time: float, state: State) -> State:
         """dx/dt of the flat state."""
 
     @abstractmethod
-    def attention_logits(self, state: np.ndarray) -> Float[np.ndarray, "Q L"]:
+    def attention_logits(self, state: State) -> Float[np.ndarray, "Q L"]:
         """Z of a flat state."""
 
     @abstractmethod
-    def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """v (K, L) and alpha (K, J)."""
+    def gradient_at_features(self, state: State, f: Float[np.ndarray, "K L"]) -> FeatureGradient:
+        """v and alpha."""
 
     @abstractmethod
-    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+    def decoder(self, state: State) -> Float[np.ndarray, "L J"]:
         """Y of a flat state, its columns merged."""
 
-    def parameters(self, state: np.ndarray) -> tuple[Float[np.ndarray, "L M"], Float[np.ndarray, "Q L"]]:
+    def parameters(self, state: State) -> tuple[Float[np.ndarray, "L M"], Float[np.ndarray, "Q L"]]:
         """Y with a column for each of the M tokens, and Z, both for context tokens."""
         merged = self.decoder(state)
         if merged.shape[1] == self.data.vocabulary_size:
@@ -120,7 +127,7 @@ class OneLayerDynamics(ABC):
         Y[:, self.data.next_token.numpy()] = merged[:, :-1]
         return Y, self.attention_logits(state)
 
-    def observe(self, state: np.ndarray) -> Moment:
+    def observe(self, state: State) -> Moment:
         """Everything that can be seen in a state."""
         Z = self.attention_logits(state)
         f = self.features(Z)
@@ -185,11 +192,11 @@ class GradientFlow(OneLayerDynamics):
         self._initial = np.concatenate([Y[self.tokens].ravel(), Z[queries][:, self.tokens].ravel()])
 
     @property
-    def initial(self) -> np.ndarray:
+    def initial(self) -> State:
         """Y, then Z, flat."""
         return self._initial
 
-    def velocity(self, time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(self, time: float, state: State) -> State:
         """dY/dt, then dZ/dt."""
         Y, Z = self.split(state)
         f = self.features(Z)
@@ -198,20 +205,20 @@ class GradientFlow(OneLayerDynamics):
         dZ = self.attention_velocity(f, errors @ Y.T)
         return np.concatenate([dY.ravel(), dZ.ravel()])
 
-    def split(self, state: np.ndarray) -> tuple[Float[np.ndarray, "L J"], Float[np.ndarray, "Q L"]]:
+    def split(self, state: State) -> tuple[Float[np.ndarray, "L J"], Float[np.ndarray, "Q L"]]:
         """Y and Z of a flat state."""
         size = len(self.tokens) * len(self.copies)
         return state[:size].reshape(len(self.tokens), -1), state[size:].reshape(-1, len(self.tokens))
 
-    def attention_logits(self, state: np.ndarray) -> Float[np.ndarray, "Q L"]:
+    def attention_logits(self, state: State) -> Float[np.ndarray, "Q L"]:
         """Z."""
         return self.split(state)[1]
 
-    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+    def decoder(self, state: State) -> Float[np.ndarray, "L J"]:
         """Y."""
         return self.split(state)[0]
 
-    def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gradient_at_features(self, state: State, f: Float[np.ndarray, "K L"]) -> FeatureGradient:
         """v and alpha."""
         Y, _ = self.split(state)
         alpha = self.predictions(f @ Y)
@@ -221,18 +228,18 @@ class GradientFlow(OneLayerDynamics):
 class SelfAttentionDynamics(OneLayerDynamics):
     """The paper's self-attention dynamics: at all times Y = F(t) S(t), as if it had been trained on the present F alone.
 
-    The paper (Theorem 1) gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains (eta_y >> eta_z),
-    then lets F move under it. Y = F S with dS/dt = eta_y / K (e_n - alpha_n)_n is that step without further approximation.
-    The gradient flow agrees with it to leading order in time from Y = 0, Z = 0; later its Y keeps a memory of earlier F,
-    which pulls the attention back and which these dynamics lack.
+    Theorem 1 of arXiv 2305.16380 gets Y (e_n - alpha_n) in the span of the f_n by holding F fixed while Y trains
+    (eta_y >> eta_z), then lets F move under it. Y = F S with dS/dt = eta_y / K (e_n - alpha_n)_n is that step without
+    further approximation. The gradient flow agrees with it to leading order in time from Y = 0, Z = 0; later its Y keeps
+    a memory of earlier F, which pulls the attention back and which these dynamics lack (docs/papers/scan_snap.md#2.5).
     """
 
     @property
-    def initial(self) -> np.ndarray:
+    def initial(self) -> State:
         """S (K, J), then Z, all zero, flat."""
         return np.zeros(self.classes * len(self.copies) + self.data.num_last * len(self.tokens))
 
-    def velocity(self, time: float, state: np.ndarray) -> np.ndarray:
+    def velocity(self, time: float, state: State) -> State:
         """dS/dt, then dZ/dt."""
         S, Z = self.split(state)
         f = self.features(Z)
@@ -241,21 +248,21 @@ class SelfAttentionDynamics(OneLayerDynamics):
         dZ = self.attention_velocity(f, errors @ S.T @ f)
         return np.concatenate([dS.ravel(), dZ.ravel()])
 
-    def split(self, state: np.ndarray) -> tuple[Float[np.ndarray, "K J"], Float[np.ndarray, "Q L"]]:
+    def split(self, state: State) -> tuple[Float[np.ndarray, "K J"], Float[np.ndarray, "Q L"]]:
         """S and Z of a flat state."""
         size = self.classes * len(self.copies)
         return state[:size].reshape(self.classes, -1), state[size:].reshape(-1, len(self.tokens))
 
-    def attention_logits(self, state: np.ndarray) -> Float[np.ndarray, "Q L"]:
+    def attention_logits(self, state: State) -> Float[np.ndarray, "Q L"]:
         """Z."""
         return self.split(state)[1]
 
-    def decoder(self, state: np.ndarray) -> Float[np.ndarray, "L J"]:
+    def decoder(self, state: State) -> Float[np.ndarray, "L J"]:
         """Y = F S."""
         S, Z = self.split(state)
         return self.features(Z).T @ S
 
-    def gradient_at_features(self, state: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gradient_at_features(self, state: State, f: Float[np.ndarray, "K L"]) -> FeatureGradient:
         """v and alpha."""
         S, _ = self.split(state)
         alpha = self.predictions(f @ f.T @ S)

@@ -28,7 +28,7 @@ class TrainedPredictor(Predictor):
 
     trained = True
 
-    def eigenvalues(self, p: np.ndarray, s: np.ndarray) -> np.ndarray:
+    def eigenvalues(self, p: Float[np.ndarray, " d"], s: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Its own state."""
         return p
 
@@ -36,13 +36,13 @@ class TrainedPredictor(Predictor):
 class NoPredictor(Predictor):
     """The identity."""
 
-    def eigenvalues(self, p: np.ndarray, s: np.ndarray) -> np.ndarray:
+    def eigenvalues(self, p: Float[np.ndarray, " d"], s: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """Ones."""
         return np.ones_like(s)
 
 
 class DirectPredictor(Predictor):
-    """DirectPred: ``p_j = sqrt(max(s_j, 0) / s_max) + epsilon``, not below ``floor`` (page, section 5).
+    """DirectPred: ``p_j = sqrt(max(s_j, 0) / s_max) + epsilon``, not below ``floor`` (docs/papers/ssl.md#(25)).
 
     Parameters
     ----------
@@ -64,14 +64,16 @@ class DirectPredictor(Predictor):
             raise ConfigError(f"epsilon is {epsilon} and floor {floor}; neither may be negative")
         self.epsilon, self.floor = epsilon, floor
 
-    def eigenvalues(self, p: np.ndarray, s: np.ndarray) -> np.ndarray:
+    def eigenvalues(self, p: Float[np.ndarray, " d"], s: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """The rule; all ``epsilon`` where F vanishes."""
         share = np.clip(s, 0, None) / max(float(s.max()), np.finfo(float).tiny)
         return np.maximum(np.sqrt(share) + self.epsilon, self.floor)
 
 
 class DirectSet(Predictor):
-    """DirectSet(a): ``W_p = F^a / ||F^a|| + epsilon I``, the spectral norm; a = 1 is DirectCopy (page, section 5).
+    """DirectSet(a): ``W_p = F^a / ||F^a|| + epsilon I``, the spectral norm; a = 1 is DirectCopy.
+
+    docs/papers/ssl.md#(25).
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ class DirectSet(Predictor):
             raise ConfigError(f"power is {power} and epsilon {epsilon}; give a positive power and no negative epsilon")
         self.power, self.epsilon = power, epsilon
 
-    def eigenvalues(self, p: np.ndarray, s: np.ndarray) -> np.ndarray:
+    def eigenvalues(self, p: Float[np.ndarray, " d"], s: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
         """The rule; all ``epsilon`` where F vanishes."""
         share = np.clip(s, 0, None) / max(float(s.max()), np.finfo(float).tiny)
         return share**self.power + self.epsilon

@@ -1,4 +1,4 @@
-"""Layer-wise adaptive rates for large batches (page of ssl, section 2)."""
+"""Layer-wise adaptive rates for large batches (docs/papers/ssl.md#2.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rates that shrink from the output of an encoder to its input, for fine-tuning (page of ssl, section 4)."""
+"""Learning rates that shrink from the output of an encoder to its input, for fine-tuning (docs/papers/ssl.md#5.1)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def minimise(objective: Objective, start: np.ndarray, iterations: int) -> np.ndarray:
-    """A stationary point reached from ``start``, or the last iterate.
+    """A stationary point reached from ``start``, or the last iterate, both of the shape that the objective takes.
 
     Raises
     ------

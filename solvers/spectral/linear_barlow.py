@@ -14,7 +14,7 @@ from solvers.spectral.references import whitened
 
 
 class LinearBarlow:
-    """Minimises Barlow Twins over one matrix per view (page, section 5).
+    """Minimises Barlow Twins over one matrix per view (docs/papers/ssl.md#6.1).
 
     The loss sees the projections only, so the views are whitened first: the same minima, better conditioned. Where the
     residual of the K x K cross-correlation is regular, stationarity makes each encoder's span invariant under the canonical

@@ -26,8 +26,10 @@ def whitened(view: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return np.linalg.qr(view)[0] * np.sqrt(len(view))
 
 
-def canonical_variates(views: LinearViews) -> tuple[Float[np.ndarray, " d"], np.ndarray, np.ndarray]:
-    """Canonical correlations, decreasing, and the variates (n, d) of both views in their order."""
+def canonical_variates(
+    views: LinearViews,
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
+    """Canonical correlations, decreasing, and the variates of both views in their order."""
     first, second = whitened(views.first), whitened(views.second)
     left, correlations, right = np.linalg.svd(first.T @ second / len(first))
     return correlations, first @ left, second @ right.T

@@ -11,7 +11,7 @@ from solvers.spectral.lbfgs import minimise
 
 
 class SpectralContrastive:
-    """Minimises ``||D^-1/2 G D^-1/2 - Z Z^T||_F^2`` over Z (n, K), no network between (page, section 5).
+    """Minimises ``||D^-1/2 G D^-1/2 - Z Z^T||_F^2`` over Z (n, K), no network between (docs/papers/ssl.md#(21)).
 
     With f_i = z_i / sqrt(d_i) and D of trace 1 this is, up to a constant, -2 E f_i . f_j over positive pairs plus
     E (f_i . f_j)^2 over independent nodes: the loss of spectral contrastive learning.
@@ -48,7 +48,9 @@ class SpectralContrastive:
         return minimise(lambda Z: factorisation_loss(A, Z), start, self.iterations)
 
 
-def factorisation_loss(A: Float[np.ndarray, "n n"], Z: Float[np.ndarray, "n K"]) -> tuple[float, np.ndarray]:
+def factorisation_loss(
+    A: Float[np.ndarray, "n n"], Z: Float[np.ndarray, "n K"]
+) -> tuple[float, Float[np.ndarray, "n K"]]:
     """``||A - Z Z^T||_F^2`` for a symmetric A, and its gradient in Z."""
     AZ, S = A @ Z, Z.T @ Z
     return np.sum(A * A) - 2 * np.sum(Z * AZ) + np.sum(S * S), 4 * (Z @ S - AZ)

@@ -20,7 +20,8 @@ EPSILON = 1e-4
 class GraphVICReg:
     """Minimises ``2 Tr(Z^T L Z) / n + w (mean_d relu(1 - std_d) + sum_{i != j} C_ij^2 / K)`` over Z (n, K).
 
-    The first term is the invariance ``sum_ij G_ij |z_i - z_j|^2 / n``; std and C are unbiased (page, sections 1 and 5).
+    The first term is the invariance ``sum_ij G_ij |z_i - z_j|^2 / n``; std and C are unbiased
+    (docs/papers/ssl.md#(13), #(22)).
     Uncorrelated embeddings that span the eigenmaps with one std c for all dimensions cost 2 c^2 sum_k lambda_k + w (1 - c)
     (but for n / (n - 1)), so the hinge holds c at 1 only where w is at least 4 sum_k lambda_k.
 
@@ -69,7 +70,7 @@ class GraphVICReg:
 
 def graph_vicreg_loss(
     L: Float[np.ndarray, "n n"], Z: Float[np.ndarray, "n K"], weight: float, rounding: float
-) -> tuple[float, np.ndarray]:
+) -> tuple[float, Float[np.ndarray, "n K"]]:
     """The loss and its gradient; the hinge is a parabola over ``rounding`` below its corner, and exact if that is 0."""
     n, K = Z.shape
     LZ, centred = L @ Z, Z - Z.mean(0)
@@ -82,7 +83,7 @@ def graph_vicreg_loss(
     return value, gradient
 
 
-def rounded_hinge(x: Float[np.ndarray, " K"], width: float) -> tuple[np.ndarray, np.ndarray]:
+def rounded_hinge(x: Float[np.ndarray, " K"], width: float) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
     """relu(x) with x^2 / (2 width) for 0 < x < width, shifted to meet it, and the slope."""
     if width == 0:
         return np.maximum(x, 0), (x > 0).astype(float)

@@ -1,4 +1,4 @@
-"""Do signals without labels order checkpoints within a recipe, and across recipes? (page, section 7)."""
+"""Do signals without labels order checkpoints within a recipe, and across recipes? (docs/papers/ssl.md#5.3)."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ SUSPICIONS = (
     Suspicion(lambda r: _value(r, "redundancy", 1.0) == 0, "the redundancy term (model.redundancy=0.005)"),
     Suspicion(lambda r: _value(r, "iterations", 3) == 0, "Sinkhorn's balancing (model.iterations=3)"),
 )
-"""Ingredients of recipes, the likeliest cause first (page, sections 1 and 12.2)."""
+"""Ingredients of recipes, the likeliest cause first (docs/papers/ssl.md#5.4)."""
 
 OTHERWISE = (
     "no ingredient of the recipe is known to be missing; the learning rate (optimizer.lr) or the weight decay may be too "

@@ -1,4 +1,4 @@
-"""Self-supervised training: views -> recipe -> loss, the one loop of all recipes (page, sections 1 and 2)."""
+"""Self-supervised training: views -> recipe -> loss, the one loop of all recipes (docs/papers/ssl.md#2)."""
 
 from __future__ import annotations
 

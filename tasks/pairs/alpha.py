@@ -1,4 +1,4 @@
-"""alpha-CL: which weights of pairs a contrastive loss hides in its gradient (page, section 5)."""
+"""alpha-CL: which weights of pairs a contrastive loss hides in its gradient (docs/papers/ssl.md#6.4)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from data.pairs.embeddings import EmbeddingPair
@@ -81,14 +82,14 @@ class AlphaTheory(ProblemTask):
         return InstanceResult(index=index, name=name, metrics=metrics)
 
 
-def gradient(loss: Loss, pair: EmbeddingPair) -> np.ndarray:
-    """Gradient in both views, (2, batch, dimension)."""
+def gradient(loss: Loss, pair: EmbeddingPair) -> Float[np.ndarray, "2 batch dimension"]:
+    """Gradient in both views."""
     with torch.inference_mode(False), torch.enable_grad():
         z = torch.from_numpy(np.stack([pair.first, pair.second])).requires_grad_()
         (found,) = torch.autograd.grad(loss(z[0], z[1]), z)
     return found.numpy()
 
 
-def relative_distance(ours: np.ndarray, theirs: np.ndarray) -> float:
+def relative_distance(ours: Float[np.ndarray, "*shape"], theirs: Float[np.ndarray, "*shape"]) -> float:
     """|ours - theirs| / |theirs|."""
     return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))

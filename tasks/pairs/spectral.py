@@ -1,4 +1,4 @@
-"""Self-supervised losses without a network, held against the spectral methods they are in disguise (page, section 5)."""
+"""Self-supervised losses without a network, held against spectral methods (docs/papers/ssl.md#6.1)."""
 
 from __future__ import annotations
 

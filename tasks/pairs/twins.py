@@ -1,4 +1,4 @@
-"""Why two linear networks that predict each other do not collapse, or do (page, section 5)."""
+"""Why two linear networks that predict each other do not collapse, or do (docs/papers/ssl.md#6.2)."""
 
 from __future__ import annotations
 

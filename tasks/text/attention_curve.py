@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Shaped
 
 from runs.figures import png, sheet
 
@@ -12,8 +13,8 @@ Curve = Mapping[int, Mapping[str, float]]
 """By step: ``evaluation_loss`` and ``entropy_layer_1``, ``entropy_layer_2``, ..."""
 
 
-def columns(curve: Curve) -> dict[str, np.ndarray]:
-    """The curve as columns of equal length, in order of step."""
+def columns(curve: Curve) -> dict[str, Shaped[np.ndarray, " points"]]:
+    """The curve as columns, in order of step."""
     steps = sorted(curve)
     return {"step": np.array(steps), **{key: np.array([curve[s][key] for s in steps]) for key in curve[steps[0]]}}
 

@@ -1,4 +1,4 @@
-"""What training has done to the attention of the one-layer transformer, as numbers (Scan and Snap page, section 4)."""
+"""What training has done to the attention of the one-layer transformer, as numbers (docs/papers/scan_snap.md#4.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training a small language model and watching its attention (Scan and Snap page, section 3: figures 7 and 8)."""
+"""Training a small language model and watching its attention (docs/papers/scan_snap.md#4.7)."""
 
 from __future__ import annotations
 

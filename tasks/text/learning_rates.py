@@ -1,4 +1,4 @@
-"""What the learning rates do to the attention that is left: figure 6 of Scan and Snap on the flow (page, section 4)."""
+"""What the learning rates do to the attention that is left, on the flow (docs/papers/scan_snap.md#4.4)."""
 
 from __future__ import annotations
 

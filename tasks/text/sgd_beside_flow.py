@@ -1,4 +1,4 @@
-"""SGD of the one-layer transformer, replica by replica, beside the flow it should follow (page, section 1)."""
+"""SGD of the one-layer transformer, replica by replica, beside the flow it should follow (docs/papers/scan_snap.md#4.6)."""
 
 from __future__ import annotations
 

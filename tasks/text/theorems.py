@@ -1,4 +1,6 @@
-"""Theorems 2 to 4 of Scan and Snap as numbers, measured on a path from Y = 0, Z = 0 with T -> infinity (page, section 4).
+"""Theorems 2 to 4 of Scan and Snap as numbers, measured on a path from Y = 0, Z = 0 with T -> infinity.
+
+docs/papers/scan_snap.md#4.1, #4.2, #4.3.
 
 All three are proved in the paper for its reduced dynamics, in which Y (e_n - alpha_n) lies at all times in the span of the
 present features f_n (:class:`~solvers.dynamics.one_layer_transformer.SelfAttentionDynamics`); for the gradient flow itself

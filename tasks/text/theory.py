@@ -1,4 +1,4 @@
-"""The theory of Scan and Snap, checked on its own dynamics and laid over SGD (page, section 4)."""
+"""The theory of Scan and Snap, checked on its own dynamics and laid over SGD (docs/papers/scan_snap.md#4)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from solvers.dynamics.one_layer_path import Path
 from tasks.panels import BLUE, GREEN, GREY, ORANGE, panels, png
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def theorem_figure(path: Path, sweep: list[Path], rates: LearningRates, entropy: np.ndarray) -> bytes:
+def theorem_figure(
+    path: Path, sweep: list[Path], rates: LearningRates, entropy: Float[np.ndarray, "rates ratios"]
+) -> bytes:
     """Fates, growth factors, relative gain, growth, fitting times and the control by learning rates, for one vocabulary."""
     figure, axes = panels(3, rows=2)
     _fates(axes[0], path)

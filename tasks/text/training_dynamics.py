@@ -1,4 +1,4 @@
-"""Training many one-layer transformers side by side and watching where they attend (Scan and Snap page, sections 3, 4)."""
+"""Training many one-layer transformers side by side and watching where they attend (docs/papers/scan_snap.md#4.5)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tasks.text.attention_statistics import AttentionPath, slope
 from tasks.text.training_figures import attention_figure, entropy_figure
 
 TREND_FROM = 2.0
-"""The ratio eta_Y / eta_Z from which on entropy rises with it (page, section 4)."""
+"""The ratio eta_Y / eta_Z from which on entropy rises with it (docs/papers/scan_snap.md#4.4)."""
 
 
 class Cell(NamedTuple):
@@ -127,7 +127,7 @@ class TrainingDynamics(lightning.LightningModule):
                 "use hardware=cpu or hardware=gpu, and a sweep to use more machines"
             )
 
-    def training_step(self, batch: SequenceBatch, index: int) -> Tensor:
+    def training_step(self, batch: SequenceBatch, index: int) -> Float[Tensor, ""]:
         """Sum of the losses of all cells and seeds: each gets its own gradient."""
         if self.global_step in self.moments:
             self.get_buffer("path")[:, self.moments.index(self.global_step)] = self._attention()

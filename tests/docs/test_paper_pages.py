@@ -1,4 +1,4 @@
-"""The page of a paper agrees with the repository: its experiments, the names beside its symbols, its files."""
+"""The page of a paper agrees with the repository: experiments, published numbers, names beside symbols, files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runs.claims.published import load_published
 from runs.launch import help
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +64,12 @@ def identifiers(path: Path) -> frozenset[str]:
 @pytest.mark.parametrize("paper", PAGES)
 def test_a_page_names_every_experiment_of_its_paper_and_no_other(paper: str) -> None:
     assert named(paper) == listed(paper)
+
+
+@pytest.mark.parametrize("paper", PAGES)
+def test_a_page_prints_every_published_number_of_its_paper(paper: str) -> None:
+    printed = {float(number) for number in re.findall(r"(?<![\w.])\d*\.?\d+", PAGES[paper])}
+    assert {entry.value for entry in load_published(paper) if entry.value is not None} <= printed
 
 
 @pytest.mark.parametrize("paper", PAGES)

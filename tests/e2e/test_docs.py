@@ -81,7 +81,7 @@ def test_the_paper_of_the_page_is_trained_swept_and_judged_and_an_own_folder_bui
 
 def launches() -> list[str]:
     """Every line of README.md and the pages that calls the launcher, without what the page says about it."""
-    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
     lines = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
     found = [re.sub(r"^\.venv/bin/|\s{3,}.*$", "", line) for line in lines if "..." not in line]
     shown = dict.fromkeys(line for line in found if line.startswith("python launch.py "))
@@ -115,7 +115,7 @@ def values(text: str) -> list[str]:
 
 
 def test_every_link_of_the_pages_leads_to_a_file() -> None:
-    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))]
     assert links
     missing = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]

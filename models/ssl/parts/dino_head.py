@@ -11,7 +11,7 @@ from models.ssl.parts.heads import Norm, Projector
 
 
 class DinoHead(nn.Module):
-    """Perceptron to a bottleneck of unit norm, then cosines with K weights of unit norm (page, section 1).
+    """Perceptron to a bottleneck of unit norm, then cosines with K weights of unit norm (docs/papers/ssl.md#2.3).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Predictors that are computed from the correlation of the projections instead of trained (page, section 5.3)."""
+"""Predictors that are computed from the correlation of the projections instead of trained (docs/papers/ssl.md#6.3)."""
 
 from __future__ import annotations
 

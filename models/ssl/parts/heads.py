@@ -18,7 +18,7 @@ NORMS = ("none", "batch", "iter")
 
 
 class Projector(nn.Module):
-    """``layers`` linear maps, with a norm and an activation between them (page, section 2).
+    """``layers`` linear maps, with a norm and an activation between them (docs/papers/ssl.md#2.3).
 
     A linear map that a norm follows has no bias: the norm would remove it.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.ssl.parts import passes
 from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
 
-LossTerms = tuple[Tensor, dict[str, Tensor]]
+LossTerms = tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]
 """A loss, and its parts by name for the log."""
 
 
@@ -46,11 +46,11 @@ class JointEmbedding(Recipe, ABC):
 
 
 def output(
-    loss: Tensor,
-    features: Sequence[Tensor],
-    projections: Sequence[Tensor],
+    loss: Float[Tensor, ""],
+    features: Sequence[Float[Tensor, "batch width"]],
+    projections: Sequence[Float[Tensor, "batch dimension"]],
     batch: ViewBatch,
-    terms: dict[str, Tensor] | None = None,
+    terms: dict[str, Float[Tensor, ""]] | None = None,
 ) -> RecipeOutput:
     """The output of a recipe, of the global views' rows."""
     shown = slice(0, batch.global_views)
@@ -63,7 +63,7 @@ def output(
 
 
 def mean_over_pairs(
-    loss: Callable[[Tensor, Tensor], Tensor], projections: Sequence[Tensor], batch: ViewBatch
+    loss: Callable[[Tensor, Tensor], Tensor], projections: Sequence[Float[Tensor, "batch dimension"]], batch: ViewBatch
 ) -> Float[Tensor, ""]:
     """Mean of a symmetric loss over every two views of which one is global."""
     chosen = passes.pairs(batch.global_views, len(projections))

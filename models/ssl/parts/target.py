@@ -22,7 +22,7 @@ class Target(nn.Module):
     encoder, projector
         f and g; copied, not held.
     start, end
-        Momentum at the first and at the last step, in between on a half cosine (page, section 2).
+        Momentum at the first and at the last step, in between on a half cosine (docs/papers/ssl.md#(2)).
     buffers
         What becomes of the statistics of batch norms: "copy" or "average".
 

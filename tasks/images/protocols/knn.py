@@ -82,7 +82,7 @@ def accuracy(predicted: Int[Tensor, " images"], labels: Int[Tensor, " images"]) 
 @final
 @dataclass(frozen=True)
 class KNN(Protocol):
-    """Accuracy of the vote of the k nearest clean training images on the test images (page, section 4).
+    """Accuracy of the vote of the k nearest clean training images on the test images (docs/papers/ssl.md#5.1).
 
     Parameters
     ----------

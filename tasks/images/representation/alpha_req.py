@@ -33,7 +33,7 @@ def power_law(spectrum: Float[Tensor, " values"], first: int = 11, last: int = 1
 
     References
     ----------
-    Agrawal et al., alpha-ReQ (2022); range and weights as in the authors' code (page, section 4).
+    Agrawal et al., alpha-ReQ (2022); range and weights as in the authors' code (docs/papers/ssl.md#5.2).
     """
     k = torch.arange(first, min(last, len(spectrum)) + 1, dtype=torch.float64, device=spectrum.device)
     values = spectrum.double()[first - 1 : last]

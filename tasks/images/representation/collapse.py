@@ -18,7 +18,7 @@ DEAD = 1e-2
 
 
 class CollapseSignals(NamedTuple):
-    """What collapse looks like (page, section 4).
+    """What collapse looks like (docs/papers/ssl.md#5.2).
 
     Parameters
     ----------

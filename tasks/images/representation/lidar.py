@@ -66,7 +66,7 @@ class LiDAR(Protocol):
     Parameters
     ----------
     images, views
-        n images, q views of each (page, section 4); fewer images if the training part has fewer.
+        n images, q views of each (docs/papers/ssl.md#(20)); fewer images if the training part has fewer.
     seed
         Of the views.
     """

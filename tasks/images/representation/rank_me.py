@@ -15,7 +15,7 @@ from tasks.images.protocols.protocol import Protocol
 from tasks.images.representation.spectrum import effective_rank, require_finite, singular_values
 
 ROWS_PER_DIMENSION = 10
-"""Images per dimension from which on the rank hardly depends on their number (page, section 4)."""
+"""Images per dimension from which on the rank hardly depends on their number (docs/papers/ssl.md#5.2)."""
 
 
 def rank_me(z: Float[Tensor, "images dimension"], epsilon: float = 1e-7) -> float:

@@ -50,7 +50,9 @@ def covariance_eigenvalues(h: Float[Tensor, "images dimension"]) -> Float[Tensor
 
 
 def effective_rank(spectrum: Float[Tensor, " values"], epsilon: float = 1e-7) -> float:
-    """exp(-sum p ln p) with p_k = s_k / sum s + epsilon (page, section 4): 1 for one direction, K for K equal ones.
+    """exp(-sum p ln p) with p_k = s_k / sum s + epsilon (docs/papers/ssl.md#(19)).
+
+    1 for one direction, K for K equal ones.
 
     A spectrum of zeros has rank 0.
     """

@@ -1,4 +1,4 @@
-"""The quantities of section 4 on attention paths whose values are known."""
+"""The quantities of a training on attention paths whose values are known."""
 
 from __future__ import annotations
 

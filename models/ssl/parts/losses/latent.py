@@ -1,4 +1,4 @@
-"""Features or codes of hidden patches as a teacher or a codebook has them (data2vec, ijepa, beit; page, section 1)."""
+"""What a teacher or a codebook makes of hidden patches: data2vec, ijepa, beit (docs/papers/ssl.md#3.4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def code_cross_entropy(
 @torch.no_grad()
 @full_precision
 def mean_of_blocks(outputs: Sequence[Float[Tensor, "rows tokens width"]]) -> Float[Tensor, "rows tokens width"]:
-    """Mean of the blocks' outputs, each feature standardised over the tokens of its image first (data2vec, section 3.3)."""
+    """Mean of the blocks' outputs, each feature standardised over its image first (arXiv 2202.03555, section 3.3)."""
     standardised = [functional.instance_norm(block.transpose(1, 2)) for block in outputs]
     return torch.stack(standardised).mean(0).transpose(1, 2)
 

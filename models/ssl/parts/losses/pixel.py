@@ -1,4 +1,4 @@
-"""Pixels of hidden patches (mae, simmim; page, section 1)."""
+"""Pixels of hidden patches: mae, simmim (docs/papers/ssl.md#3.4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.ssl.parts.state.reduce import mean_over_processes
 def normalised_patches(
     patches: Float[Tensor, "rows patches pixels"], eps: float = 1e-6
 ) -> Float[Tensor, "rows patches pixels"]:
-    """(x - mean) / sqrt(var + eps) of each patch, with the unbiased variance (MAE, section 3)."""
+    """(x - mean) / sqrt(var + eps) of each patch, with the unbiased variance (arXiv 2111.06377, section 3)."""
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     return (patches - mean) / (variance + eps).sqrt()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -21,7 +22,7 @@ class SharedBatchNorm(_BatchNorm):
         if x.dim() < 2:
             raise ValueError(f"batch norm of a tensor with {x.dim()} dimension(s); give (rows, channels, ...)")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "rows channels *places"]) -> Float[Tensor, "rows channels *places"]:
         """Normalise ``x``; in evaluation with the moving averages."""
         if processes() == 1 or not self.training:
             return super().forward(x)

@@ -1,4 +1,4 @@
-"""The moving centre of a teacher's outputs (DINO, section 3.1, "avoiding collapse")."""
+"""The moving centre of a teacher's outputs (docs/papers/ssl.md#2.6; arXiv 2104.14294, section 3.1)."""
 
 from __future__ import annotations
 

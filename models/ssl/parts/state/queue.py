@@ -1,4 +1,4 @@
-"""A first-in, first-out queue of embeddings (MoCo, section 3.1; NNCLR's support set; mean shift's memory)."""
+"""A first-in, first-out queue of embeddings: of moco_v2, nnclr, mean_shift, ressl, swav (docs/papers/ssl.md#2.6)."""
 
 from __future__ import annotations
 

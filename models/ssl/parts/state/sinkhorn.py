@@ -1,4 +1,4 @@
-"""Balanced assignments by the Sinkhorn-Knopp iteration (SwAV, section 3.1; MSN; DINOv2)."""
+"""Balanced assignments by the Sinkhorn-Knopp iteration (docs/papers/ssl.md#2.6; arXiv 2006.09882, section 3.1)."""
 
 from __future__ import annotations
 
