@@ -7,19 +7,17 @@ worker survives, so it can put on record what killed the run, and pass on what t
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from runs import child
 from runs.files import read_json
 from runs.interrupt import Interrupted
 from runs.record.run_record import finished_whole, record_failure
@@ -69,51 +67,23 @@ def _load_libraries(cfg: Any) -> None:
 
 
 def _run(job: Job, cfg: Any) -> tuple[list[int], int]:
-    """Run the job in a child and pass on signals; returns the signals that came and the child's exit code."""
-    asked: list[int] = []
-    child = multiprocessing.get_context("fork").Process(target=_work, args=(job, cfg, os.getpid()))
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        if child.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, number)
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    """Run the job in a copy of this process; returns the signals that were passed on and the copy's exit code."""
+    signals: dict[int, child.Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if callable(signal.getsignal(signal.SIGUSR2)):
-        numbers.append(signal.SIGUSR2)
-    previous = {number: signal.signal(number, pass_on) for number in numbers}
-    try:
-        child.start()
-        for number in list(asked):  # came before there was a child
-            pass_on(number, None)
-        _await(child, asked)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return asked, child.exitcode or 0
+        signals[signal.SIGUSR2] = _leave
+    with child.forked(partial(_work, job, cfg), signals) as run:
+        deadline = float("inf")
+        while (code := run.wait(0.5)) is None:
+            if signal.SIGUSR2 in run.asked:
+                deadline = min(deadline, time.monotonic() + REQUEUE_PATIENCE_SECONDS)
+            if time.monotonic() > deadline:
+                run.send(signal.SIGKILL)
+    return run.asked, code
 
 
-def _await(child: BaseProcess, asked: list[int]) -> None:
-    deadline = float("inf")
-    while not wait([child.sentinel], timeout=0.5):
-        if signal.SIGUSR2 in asked:
-            deadline = min(deadline, time.monotonic() + REQUEUE_PATIENCE_SECONDS)
-        if time.monotonic() > deadline:
-            child.kill()
-    child.join()
-
-
-def _work(job: Job, cfg: Any, parent: int) -> None:
-    """In the child: a process group of its own, so a signal to the launcher's group arrives once, passed on."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _work(job: Job, cfg: Any) -> None:
+    """In the copy."""
     signal.signal(signal.SIGUSR2, _leave)
-    with contextlib.suppress(OSError, AttributeError):  # Linux: die with the parent
-        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
     try:
         job(cfg)
     except Interrupted as stop:
@@ -144,10 +114,4 @@ def _pass_on(asked: list[int], finished: bool, folder: Path, overrides: list[str
 
 
 def _cause(code: int) -> str:
-    if code > 0:
-        return f"the process ended with code {code} without a result"
-    number = -code
-    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-    if number == signal.SIGKILL:
-        return f"killed by {name}: by hand, or because the memory ran out"
-    return f"killed by {name}"
+    return f"killed by {child.cause(code)}" if code < 0 else f"the process ended with {child.cause(code)}, no result"

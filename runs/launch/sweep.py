@@ -7,19 +7,19 @@ jobs that a dying worker took down with it, and always ends with the report and 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from runs import child
 from runs.environment import config_dir
 from runs.errors import ConfigError, require
 from runs.files import write_json
@@ -31,6 +31,8 @@ from runs.names import jobs_at_once, sweep_name
 from runs.record.run_record import LAUNCH_VARIABLE, RunStatus, status
 
 GRACE_SECONDS = 60.0
+WORKERS_PATIENCE_SECONDS = 10.0
+"""What is left of a dead launcher's workers may take so long to stop cleanly; their runs go on when started again."""
 USAGE_ERRORS = ("ConfigError", "InvalidProblem", "MissingDependency")
 """What only another command or another file can mend."""
 _PLUGINS = {
@@ -163,58 +165,25 @@ def _supervise(
     application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path, display: Display
 ) -> int:
     """Run Hydra's launcher in a child until it ends; returns its exit code, or minus the signal that we were sent."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        _launch_jobs(application, job, overrides, folder)
-    asked: list[int] = []
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, number)
-
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    work = partial(_launch_jobs, application, job, overrides, folder)
+    signals: dict[int, child.Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    with child.forked(work, signals, death=signal.SIGTERM, to_group=True) as launcher:
         deadline = float("inf")
-        while True:
-            done, state = os.waitpid(child, os.WNOHANG)
-            if done:
-                break
-            if asked:
+        while (code := launcher.wait(0.2)) is None:
+            if launcher.asked:
                 deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
             if time.monotonic() > deadline:
-                os.killpg(child, signal.SIGKILL)
+                launcher.send(signal.SIGKILL, to_group=True)
             display.update()
-            time.sleep(0.2)
         display.update(at_once=True)
-        _end_group(child)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return -asked[0] if asked else os.waitstatus_to_exitcode(state)
-
-
-def _end_group(group: int) -> None:
-    """Ask what is left of a dead launcher's workers to stop cleanly; their runs go on when started again."""
-    for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
-        until = time.monotonic() + patience
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, number)
-            while time.monotonic() < until:
-                os.killpg(group, 0)
-                time.sleep(0.05)
-            continue
-        return
+        launcher.end(WORKERS_PATIENCE_SECONDS)
+    return -launcher.asked[0] if launcher.asked else code
 
 
 def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path) -> None:
-    """In the child: become a process group of our own that dies with the parent, and run the sweep. Never returns."""
+    """In the child: run the sweep. Never returns, so that what a launcher leaves behind cannot hold up the end."""
     code = 1
     try:
-        os.setpgid(0, 0)
-        _die_with_parent()
         log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -230,12 +199,6 @@ def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code & 255)
-
-
-def _die_with_parent() -> None:
-    """Linux: a SIGKILLed supervisor takes its launcher along instead of leaving it to run unseen."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)
 
 
 def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:

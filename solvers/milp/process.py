@@ -7,24 +7,18 @@ best so far is here whatever becomes of it. It dies with its parent.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import math
 import os
-import resource
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs import interrupt
+from runs import child, interrupt
 from runs.errors import ConfigError, RepriseError, SolverFailure
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Status
@@ -87,20 +81,26 @@ class ChildProcess:
         incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
         seed = int(rng.integers(2**63 - 1))
         deadline = math.inf if budget.seconds is None else time.monotonic() + incumbent.meter.remaining_seconds
-        job = _Job(self.solver, problem, budget, deadline, initial, cutoff, seed, os.getpid(), self.memory_gib)
+        job = _Job(self.solver, problem, budget, deadline, initial, cutoff, seed)
+        limits = child.Limits(memory_bytes=None if self.memory_gib is None else int(self.memory_gib * 2**30))
         with interrupt.watch():
             if incumbent.meter.exhausted:
                 return incumbent.solution(Status.INTERRUPTED if interrupt.requested() else Status.NO_SOLUTION)
-            with _child(job) as (process, connection):
+            with child.serving(serve, limits=limits, environment=os.environ | child.ONE_THREAD) as (
+                process,
+                connection,
+            ):
+                with contextlib.suppress(BrokenPipeError):  # a child that is dead already is noticed when it is heard
+                    connection.send(job)
                 return self._listen(process, connection, incumbent)
 
-    def _listen(self, process: subprocess.Popen[bytes], connection: Connection, incumbent: Incumbent) -> Solution:
+    def _listen(self, process: child.Command, connection: Connection, incumbent: Incumbent) -> Solution:
         meter = incumbent.meter
         signalled_at: float | None = None
         while True:
             if interrupt.requested() and signalled_at is None:
                 signalled_at = meter.seconds
-                process.send_signal(signal.SIGTERM)
+                process.send(signal.SIGTERM)
             patience = 2 * self.grace_seconds if meter.budget.seconds is None else self.grace_seconds
             over = meter.budget.seconds is not None and meter.seconds > meter.budget.seconds + self.grace_seconds
             if over or (signalled_at is not None and meter.seconds > signalled_at + patience):
@@ -110,7 +110,7 @@ class ChildProcess:
                     continue
                 message = connection.recv()
             except (EOFError, OSError):
-                return self._after_death(process, incumbent)
+                return self._failed(f"the child process died of {child.cause(process.wait() or 0)}", incumbent)
             if isinstance(message, np.ndarray):
                 incumbent.offer(message)
             elif isinstance(message, Solution):
@@ -119,11 +119,6 @@ class ChildProcess:
                 return self._failed(str(message), incumbent)
             else:
                 raise message
-
-    def _after_death(self, process: subprocess.Popen[bytes], incumbent: Incumbent) -> Solution:
-        code = process.wait()
-        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return self._failed(f"the child process died of {cause}", incumbent)
 
     def _failed(self, cause: str, incumbent: Incumbent) -> Solution:
         if interrupt.requested():
@@ -145,8 +140,6 @@ class _Job:
     initial: np.ndarray | None
     cutoff: float | None
     seed: int
-    parent: int
-    memory_gib: float | None
 
 
 def _answer(solution: Solution, incumbent: Incumbent) -> Solution:
@@ -157,40 +150,10 @@ def _answer(solution: Solution, incumbent: Incumbent) -> Solution:
     return incumbent.solution(status, bound, solution.trace.evaluations[-1] if len(solution.trace) else 0)
 
 
-@contextlib.contextmanager
-def _child(job: _Job) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
-    """A started child and the connection to it; killed and reaped at the end, come what may."""
-    ours, theirs = Pipe()
-    command = [sys.executable, "-c", f"from solvers.milp.process import serve; serve({theirs.fileno()})"]
-    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-    environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
-    # Its own session: Ctrl-C reaches the parent alone, which then stops the child in good order
-    process = subprocess.Popen(
-        command,
-        pass_fds=[theirs.fileno()],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    theirs.close()
-    try:
-        with contextlib.suppress(BrokenPipeError):  # a child that is dead already is noticed when it is heard
-            ours.send(job)
-        yield process, ours
-    finally:
-        process.kill()
-        process.wait()
-        ours.close()
-
-
-def serve(descriptor: int) -> None:
+def serve(connection: Connection) -> None:
     """Entry point of the child: solve the job that comes through the pipe, send incumbents and the answer."""
-    connection = Connection(descriptor)
     with interrupt.watch():
         job: _Job = connection.recv()
-        _die_with(job.parent)
-        if job.memory_gib is not None:
-            _limit_memory(job.memory_gib)
         seconds = None if math.isinf(job.deadline) else max(0.0, job.deadline - time.monotonic())
         try:
             answer: Solution | Exception = job.solver.solve(
@@ -207,17 +170,3 @@ def serve(descriptor: int) -> None:
             answer = SolverFailure("out of memory")
         connection.send(answer)
     os._exit(0)  # a native thread that overran must not hold up the end
-
-
-def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends, however that ends."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before
-        os._exit(1)
-
-
-def _limit_memory(gib: float) -> None:
-    size = int(gib * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))

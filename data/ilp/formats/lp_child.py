@@ -1,19 +1,15 @@
 """Child process of :mod:`data.ilp.formats.lp_file`: HiGHS reads one LP file under limits and leaves its arrays as npz.
 
-Run as ``python lp_child.py LP NPZ MEMORY_BYTES SECONDS``; imports nothing of ours, so it starts fast.
+Run as ``python lp_child.py LP NPZ``; imports nothing of ours, so it starts fast.
 """
 
-import resource
 import sys
 
+import highspy
+import numpy as np
 
-def main(source: str, target: str, memory: int, seconds: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    import highspy
-    import numpy as np
 
+def main(source: str, target: str) -> None:
     highs = highspy.Highs()
     status = highs.readModel(source)
     model = highs.getModel()
@@ -39,4 +35,4 @@ def main(source: str, target: str, memory: int, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2])

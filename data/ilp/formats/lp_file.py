@@ -7,9 +7,7 @@ refused here, as are truncated files. Repeated terms of the objective are added 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +18,8 @@ import scipy.sparse as sp
 from data.ilp.formats.suffixes import stem
 from data.ilp.formats.text import checked, line_blocks, refuse
 from data.ilp.problem import ILP
+from runs import child
+from runs.child import ChildFailure, Limits
 from runs.errors import InvalidProblem, require
 
 SIZE_LIMIT = 1 << 28
@@ -97,24 +97,15 @@ def _parse(path: Path, text: bytes, folder: Path, memory: int, seconds: float) -
     """The arrays HiGHS made of ``text``, after its status has been judged."""
     source, target = folder / "problem.lp", folder / "problem.npz"
     source.write_bytes(text)
-    script = Path(__file__).with_name("lp_child.py")
-    command = [sys.executable, "-P", str(script), str(source), str(target), str(memory), str(int(seconds) + 1)]
-    kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")  # a foreign file need not see our secrets
-    environment = {key: os.environ[key] for key in kept if key in os.environ}
-    environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    command: list[str | Path] = [sys.executable, "-P", Path(__file__).with_name("lp_child.py"), source, target]
+    limits = Limits(cpu_seconds=seconds + 1, memory_bytes=memory)
     try:
-        child = subprocess.run(command, capture_output=True, timeout=seconds, env=environment, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise InvalidProblem(
-            f"{path} took more than {seconds:g} s to read; expected a smaller or simpler file"
-        ) from error
-    output = (child.stdout + child.stderr).decode(errors="replace").replace(str(source), path.name)
+        printed = child.run(command, seconds=seconds, limits=limits)
+    except ChildFailure as failure:
+        reason = str(failure).replace(str(source), path.name)
+        raise InvalidProblem(f"{path} could not be read within {memory >> 20} MiB, by HiGHS: {reason}") from failure
+    output = (printed.output + printed.errors).decode(errors="replace").replace(str(source), path.name)
     said = [line for line in output.splitlines() if line.strip()]
-    if child.returncode != 0 or not target.exists():
-        raise InvalidProblem(
-            f"{path} could not be read within {memory >> 20} MiB: HiGHS ended with code {child.returncode} "
-            f"({said[-1] if said else 'no message'}); expected a well-formed LP file"
-        )
     with np.load(target, allow_pickle=False) as stored:
         arrays = dict(stored)
     if arrays["status"] != "ok":

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,9 @@ def test_memory_and_time_of_the_child_are_limited(write):
 
 def test_secrets_of_the_environment_do_not_reach_the_child(write, monkeypatch):
     seen = {}
-    run = lp_file.subprocess.run
+    start = subprocess.Popen
     monkeypatch.setenv("SOME_API_KEY", "secret")
-    monkeypatch.setattr(lp_file.subprocess, "run", lambda *a, **k: (seen.update(k["env"]), run(*a, **k))[1])
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: (seen.update(k["env"]), start(*a, **k))[1])
     read_lp(write(GOOD))
     assert seen and "SOME_API_KEY" not in seen
 
