@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -88,17 +89,31 @@ class Selection:
         return cls(np.zeros(state.problem.n, bool), repair=False, lp_integral_share=lp_integral_share)
 
 
+class Remembering(Protocol):
+    """An LP relaxation kept during a search, which a checkpoint can hold."""
+
+    def prepare(self, problem: ILP) -> None: ...
+
+    def memory(self) -> State: ...
+
+    def restore(self, memory: State) -> None: ...
+
+
 class Destroy(ABC):
     """Base of the destroy heuristics: one :meth:`select` per iteration.
 
-    The three hooks below do nothing here and are filled in by heuristics that remember something.
+    The three hooks below pass on to :attr:`lp` what a search asks of its heuristic; those that remember something else fill
+    them in.
     """
+
+    lp: Remembering | None = None
+    """The relaxation that the heuristic looks at, where that is all it remembers."""
 
     @abstractmethod
     def select(self, state: SearchState, k: int, rng: np.random.Generator) -> Selection:
         """Choose about ``k`` of ``state.candidates``; all randomness comes from ``rng``."""
 
-    def prepare(self, problem: ILP, scorer: object = None) -> None:  # noqa: B027
+    def prepare(self, problem: ILP, scorer: object = None) -> None:
         """Forget earlier instances and get ready for ``problem`` (minimisation form).
 
         Raises
@@ -106,10 +121,14 @@ class Destroy(ABC):
         ConfigError
             The heuristic cannot work on this problem.
         """
+        if self.lp is not None:
+            self.lp.prepare(problem)
 
     def memory(self) -> State:
         """All that :meth:`select` depends on besides its arguments, as arrays that are never changed in place."""
-        return {}
+        return {} if self.lp is None else self.lp.memory()
 
-    def restore(self, memory: State) -> None:  # noqa: B027
+    def restore(self, memory: State) -> None:
         """Take up the memory of an interrupted search of the prepared problem."""
+        if self.lp is not None:
+            self.lp.restore(memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from runs.record.checkpoint import State
 from solvers.lns.state import Destroy, SearchState, Selection
 
 
+@final
 class Bandit(Destroy):
     """Roulette wheel over (operator, size factor) arms.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from runs.errors import ConfigError
@@ -9,6 +11,7 @@ from solvers.lns.destroy.draw import preferred
 from solvers.lns.state import Destroy, SearchState, Selection
 
 
+@final
 class Crossover(Destroy):
     """Free ``k`` of the variables on which the incumbent and random earlier ones differ.
 

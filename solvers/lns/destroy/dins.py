@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import final
 
 import numpy as np
 
@@ -10,12 +11,12 @@ from data.ilp.problem import ILP
 from runs.errors import ConfigError
 from solvers.lns.destroy.draw import DIFFERENT, uniform
 from solvers.lns.distance import distance_row, with_row
-from solvers.lns.guided import Guided
 from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import SearchState, Selection
+from solvers.lns.state import Destroy, SearchState, Selection
 
 
-class DINS(Guided):
+@final
+class DINS(Destroy):
     """Look for better assignments that are nearer to the LP relaxation than the incumbent is.
 
     Binary variables on which the incumbent, x^LP and all earlier incumbents agree are fixed (hard fixing), and of the

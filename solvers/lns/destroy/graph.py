@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from data.ilp.problem import ILP
@@ -9,6 +11,7 @@ from solvers.lns.destroy.draw import uniform
 from solvers.lns.state import Destroy, SearchState, Selection
 
 
+@final
 class Graph(Destroy):
     """Free a connected piece of the constraint graph (docs/papers/lb_relax.md#4.1).
 

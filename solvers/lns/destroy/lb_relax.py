@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxat
 from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
+@final
 class LBRelax(LocalBranchingRelaxation):
     """Free the ``k`` largest Delta (docs/papers/lb_relax.md#3.6).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import final
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from solvers.lns.state import Destroy, SearchState, Selection
 from solvers.milp.base import MilpSolver
 
 
+@final
 class LBRelaxBestOf(Destroy):
     """Draw N times as LB-RELAX-S does from one xbar, solve each sub-ILP, keep the best (docs/papers/lb_relax.md#3.6).
 

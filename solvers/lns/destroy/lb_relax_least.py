@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from solvers.lns.destroy.draw import largest
 from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxation
 
 
+@final
 class LBRelaxLeast(LocalBranchingRelaxation):
     """Free the ``k`` smallest Delta, ties at random (docs/papers/lb_relax.md#3.6): must do worse than random."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from solvers.lns.destroy.draw import DIFFERENT, preferred
@@ -9,6 +11,7 @@ from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxat
 from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
+@final
 class LBRelaxR(LocalBranchingRelaxation):
     """Free ``k`` of D = {j : Delta_j > 1e-8} uniformly, or all of D if there are no more (docs/papers/lb_relax.md#3.6).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from runs.errors import ConfigError
@@ -9,6 +11,7 @@ from solvers.lns.destroy.local_branching_relaxation import LocalBranchingRelaxat
 from solvers.lns.local_branching_lp import LocalBranchingLP
 
 
+@final
 class LBRelaxS(LocalBranchingRelaxation):
     """Free j with probability (1 - 2 eps) Delta_j + eps, whatever ``k`` is (docs/papers/lb_relax.md#(5)).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from data.ilp.problem import ILP
@@ -13,6 +15,7 @@ from solvers.lns.state import Destroy, SearchState, Selection
 from solvers.milp.base import MilpSolver, OnIncumbent
 
 
+@final
 class LocalBranching(Destroy):
     """Solve the ILP with row docs/papers/lb_relax.md#(3) and the cut-off, and free what its solution flips.
 

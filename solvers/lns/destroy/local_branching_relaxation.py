@@ -7,15 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from solvers.lns.guided import Guided
 from solvers.lns.local_branching_lp import LocalBranchingLP, Relaxation
-from solvers.lns.state import SearchState, Selection
+from solvers.lns.state import Destroy, SearchState, Selection
 
 PROOF = 1e-9
 """The LP excludes an improvement when its value is within this of the incumbent's (docs/papers/lb_relax.md#3.7)."""
 
 
-class LocalBranchingRelaxation(Guided):
+class LocalBranchingRelaxation(Destroy):
     """Solve the LP relaxation of local branching, then :meth:`draw` variables by Delta_j = abs(xbar_j - x_j).
 
     When the LP bound shows that no assignment within distance k improves, and the drawn set cannot leave that ball, no

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import final
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from solvers.lns.destroy.draw import uniform
 from solvers.lns.state import Destroy, SearchState, Selection
 
 
+@final
 class Mutation(Destroy):
     """Pick one of the incumbent and the pool uniformly, free ``k`` random variables, fix the others at its values.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import final
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from solvers.lns.state import Destroy, SearchState, Selection
 from solvers.milp.base import MilpSolver
 
 
+@final
 class Proximity(Destroy):
     """Minimise the distance to the incumbent subject to ``c x <= incumbent's value - theta``; free what moves.
 

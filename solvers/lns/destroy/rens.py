@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import final
 
 import numpy as np
 
 from solvers.lns.destroy.draw import preferred
-from solvers.lns.guided import Guided
 from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import SearchState, Selection
+from solvers.lns.state import Destroy, SearchState, Selection
 
 
-class RENS(Guided):
+@final
+class RENS(Destroy):
     """Search among the roundings of x^LP: integral values are fixed, fractional ones go up or down.
 
     The incumbent enters by the cut-off only. Where fewer than ``k`` values are fractional, random others are freed within

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import numpy as np
 
 from solvers.lns.destroy.draw import DIFFERENT, preferred
-from solvers.lns.guided import Guided
 from solvers.lns.root_relaxation import RootRelaxation
-from solvers.lns.state import SearchState, Selection
+from solvers.lns.state import Destroy, SearchState, Selection
 
 
-class RINS(Guided):
+@final
+class RINS(Destroy):
     """Free ``k`` of D = {j : x^LP_j != x_j} uniformly, with the LP solved once (docs/papers/lb_relax.md#4.1).
 
     Parameters

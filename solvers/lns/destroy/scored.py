@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, final, runtime_checkable
 
 import numpy as np
 from scipy.special import expit
@@ -43,6 +43,7 @@ class PreparedScorer(Scorer, Protocol):
         """
 
 
+@final
 class Scored(Destroy):
     """Free variables by score.
 
