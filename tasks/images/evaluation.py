@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from runs.errors import ConfigError
 from runs.interrupt import at_once
 from runs.record import instances
 from runs.record.instances import InstanceResult
+from runs.store.trained_run import TrainedRun
 from tasks.images.protocols.suite import Suite
-from tasks.images.trained_run import TrainedRun
 
 
 class CheckpointEvaluation(lightning.LightningModule):
@@ -24,7 +25,7 @@ class CheckpointEvaluation(lightning.LightningModule):
     Parameters
     ----------
     checkpoint
-        Folder of the run, or a ``.ckpt`` file in it.
+        The run, its file or a row of a sweep, see :meth:`runs.store.trained_run.TrainedRun.at`.
     protocols
         What it is judged by.
     part
@@ -41,7 +42,7 @@ class CheckpointEvaluation(lightning.LightningModule):
 
     def __init__(
         self,
-        checkpoint: str | None,
+        checkpoint: str | Mapping[str, Any] | None,
         protocols: Suite,
         part: str | None = None,
         model: None = None,
@@ -74,7 +75,8 @@ class CheckpointEvaluation(lightning.LightningModule):
         self.log_dict(metrics, batch_size=1)
         if self.trainer.is_global_zero:
             name = f"{self.data.name}/test"
-            instances.save(folder, InstanceResult(0, name, metrics, method=self.run.method, seed=self.run.seed))
+            row = self.run.provenance
+            instances.save(folder, InstanceResult(0, name, metrics, method=row.method, seed=row.seed))
 
 
 def _part(network: nn.Module, path: str | None) -> nn.Module:

@@ -15,12 +15,13 @@ from omegaconf import OmegaConf
 from runs.build import build
 from runs.errors import ConfigError
 from runs.record import instances
+from runs.store.trained_run import TrainedRun
+from runs.store.trusted import VARIABLE
 from tasks.images.evaluation import CheckpointEvaluation
 from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.knn import KNN
 from tasks.images.protocols.linear_lbfgs import LinearLBFGS
 from tasks.images.protocols.suite import Suite
-from tasks.images.trained_run import TrainedRun
 from tests.tasks.images.tiny_images import HOST, TinyRecipe, tiny_data
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
@@ -31,6 +32,11 @@ CONFIG = {
     "model": {"_target_": f"{HERE}.TinyRecipe"},
     "data": {"_target_": f"{HERE}.tiny_data"},
 }
+
+
+@pytest.fixture(autouse=True)
+def trusts_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "tests")
 
 
 def suite() -> Suite:
