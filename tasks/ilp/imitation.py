@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import logging
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,18 +15,15 @@ from data.ilp.state_batch import StateBatch
 from models.ilp.losses import LossSum, Reduction, bce_loss, contrastive_loss
 from models.ilp.policy import NeighborhoodPolicy, load_weights
 from runs.errors import ConfigError
-from runs.files import atomic_write
-from runs.store.cache import ArtifactCache
+from runs.store.trained import Trained
+from runs.store.trained_once import TrainedOnce
 from solvers.base import Solver
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
-from solvers.lns.scorers.trained import COLLECTION, FILE, Trained
+from solvers.lns.scorers.trained import POLICY
 from solvers.milp.root_features import RowKind
-from tasks.ilp.policy_store import PolicyStore
 from tasks.ilp.ranking import ranking
 from tasks.ilp.search import IntegerProgramming
-
-_LOG = logging.getLogger(__name__)
 
 
 class Imitation(IntegerProgramming):
@@ -60,7 +55,7 @@ class Imitation(IntegerProgramming):
     rows
         What the row nodes of the graph are, as in the training data: ``constraints`` or ``lp``.
     settings
-        JSON text of the configuration that determines the trained policy.
+        JSON text of the configuration that determines the trained policy; its ``model`` is kept with the weights.
     cache
         Folder of the artifact cache; None: the policy is trained for this run alone.
 
@@ -105,16 +100,14 @@ class Imitation(IntegerProgramming):
         self.best: dict[str, float] = {}
         self.normalized: Tensor
         self.register_buffer("normalized", torch.tensor(False))
-        self.store = (
-            None if cache is None else PolicyStore(ArtifactCache(cache).collection(COLLECTION, json.loads(settings)))
-        )
-        if self.store is not None and (trained := self.store.load()) is not None:
-            self.take_up(trained)
+        self.once = TrainedOnce(POLICY, settings, cache)
+        if (trained := self.once.load()) is not None:
+            self.adopt(trained)
             self.requires_grad_(False)
 
     def configure_callbacks(self) -> list[Any]:
         """The store of the trained policy."""
-        return [] if self.store is None else [self.store]
+        return [self.once]
 
     def on_fit_start(self) -> None:
         """Measure the normalisation of the inputs, unless an earlier life of this run has."""
@@ -158,9 +151,7 @@ class Imitation(IntegerProgramming):
     def on_test_start(self) -> None:
         """Leave the policy in the run's folder, for other searches."""
         if self.trainer.is_global_zero:
-            atomic_write(self.folder / FILE, self.trained().to_bytes())
-            if self.store is not None:
-                _LOG.info("the policy is artifact %s", self.store.key)
+            self.once.keep(self.folder, self.trained())
 
     def searched(self) -> dict[str, float]:
         """What the training reached, and what preparing the policy for the instance took."""
@@ -171,7 +162,7 @@ class Imitation(IntegerProgramming):
         """The best policy."""
         return Trained(self.scorer.policy.state_dict(), self.best)
 
-    def take_up(self, trained: Trained) -> None:
+    def adopt(self, trained: Trained) -> None:
         """Search with a policy that another run trained.
 
         Raises

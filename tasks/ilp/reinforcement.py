@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,15 @@ from data.ilp.problem import ILP
 from data.ilp.transitions import Trajectory, TransitionMemory
 from models.ilp.actor_critic import ActorCritic
 from runs.errors import ConfigError, InvalidProblem
-from runs.files import atomic_write
-from runs.store.cache import ArtifactCache
+from runs.store.trained import Trained, fill
+from runs.store.trained_once import TrainedOnce
 from solvers.base import Budget
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.episode import Episode
 from solvers.lns.repair import Repair
 from solvers.lns.rollout import RolloutSchedule, rollout
 from solvers.lns.scorers.bernoulli import BernoulliScorer
-from solvers.lns.scorers.trained import COLLECTION, FILE, Trained
-from solvers.lns.scorers.trained_actor import load_actor
-from tasks.ilp.policy_store import PolicyStore
+from solvers.lns.scorers.trained import POLICY
 from tasks.ilp.search import IntegerProgramming
 
 _UPDATES, _VALIDATION = 2**31, 2**31 + 1  # no index of an instance
@@ -55,7 +52,7 @@ class ReinforcementLearning(IntegerProgramming):
     critic_decay
         Weight decay of the critic's embedding and head.
     settings
-        JSON text of the configuration that determines the trained policy.
+        JSON text of the configuration that determines the trained policy; its ``model`` is kept with the weights.
     cache
         Folder of the artifact cache, from which a policy that another run trained is taken; None: this run trains its own.
 
@@ -100,15 +97,14 @@ class ReinforcementLearning(IntegerProgramming):
         self.register_buffer("best_gain", torch.tensor(-torch.inf))
         self.cycles: torch.Tensor
         self.register_buffer("cycles", torch.tensor(0))
-        artifacts = None if cache is None else ArtifactCache(cache).collection(COLLECTION, json.loads(settings))
-        self.store = None if artifacts is None else PolicyStore(artifacts)
-        if self.store is not None and (trained := self.store.load()) is not None:
-            self.take_up(trained)
+        self.once = TrainedOnce(POLICY, settings, cache)
+        if (trained := self.once.load()) is not None:
+            self.adopt(trained)
             self.requires_grad_(False)
 
     def configure_callbacks(self) -> list[Any]:
         """The store of the trained policy."""
-        return [] if self.store is None else [self.store]
+        return [self.once]
 
     def training_step(self, batch: list[tuple[int, ILP]], batch_index: int) -> dict[str, torch.Tensor]:
         """One cycle."""
@@ -150,13 +146,13 @@ class ReinforcementLearning(IntegerProgramming):
     def on_test_start(self) -> None:
         """Leave the policy in the run's folder, for other searches."""
         if self.trainer.is_global_zero:
-            atomic_write(self.folder / FILE, self.trained().to_bytes())
+            self.once.keep(self.folder, self.trained())
 
     def trained(self) -> Trained:
         """The best policy."""
         return Trained(self.kept.state_dict(), {"validation_gain": self.best_gain.item()})
 
-    def take_up(self, trained: Trained) -> None:
+    def adopt(self, trained: Trained) -> None:
         """Search with a policy that another run trained.
 
         Raises
@@ -164,7 +160,7 @@ class ReinforcementLearning(IntegerProgramming):
         ConfigError
             It is another one than the model's.
         """
-        load_actor(self.kept, trained.weights, "the stored policy")
+        fill(self.kept, trained.weights, "the stored policy")
         self.best_gain.fill_(trained.validation["validation_gain"])
 
     def searched(self) -> dict[str, float]:

@@ -16,7 +16,9 @@ from omegaconf import OmegaConf
 
 from runs.claims.claim import load_claims
 from runs.claims.published import load_published
+from runs.errors import ConfigError
 from runs.names import register_resolvers
+from runs.store.trained_run import TrainedRun
 from tests.e2e.conftest import ROOT, Launcher
 
 pytest.importorskip("highspy")
@@ -60,7 +62,7 @@ def values(folder: Path, metric: str) -> dict[str, float]:
 
 
 def policy(folder: Path) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in stored(folder)["policy"].items() if isinstance(v, torch.Tensor)}
+    return {k: v for k, v in stored(folder)["weights"].items() if isinstance(v, torch.Tensor)}
 
 
 def stored(folder: Path) -> dict:
@@ -213,4 +215,15 @@ def test_a_made_up_backbone_needs_a_configuration_file_only(
         "trainer.max_epochs=1",
         cache=undisturbed[0].outputs / "cache",
     )
-    assert stored(folder)["policy"]["_extra_state"]["backbone"] == "SumOfRows()"
+    assert stored(folder)["weights"]["_extra_state"]["backbone"] == "SumOfRows()"
+    trained = TrainedRun.at(folder)
+    assert trained.provenance.method == "cl_lns" and trained.provenance.seed == 0
+    with pytest.raises(ConfigError, match=r"model\.backbone\._target_ is toy_paper.* REPRISE_TRUSTED=toy_paper"):
+        trained.model()
+    again = ("lns/method=trained", f"checkpoint='{folder}'", "data.count=2", "data.generator={items:40,bids:80}")
+    run = launch(
+        "experiment=cl_lns/apply", "hydra.mode=RUN", SEARCH, "data=ilp/ca_small", *again, REPRISE_TRUSTED="toy_paper"
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    (search,) = set(launch.folders()) - {folder}
+    assert set(values(search, "feasible").values()) == {1.0}

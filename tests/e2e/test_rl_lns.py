@@ -87,7 +87,7 @@ def test_the_policy_searches_other_instances(undisturbed: Launcher, launch: Laun
         "experiment=lb_relax/one",
         "solver=lns/scored",
         "solver.destroy.select=bernoulli",
-        f"solver.destroy.scorer={{_target_:solvers.lns.scorers.trained_actor.trained_actor,run:'{Path(folder)}'}}",
+        f"solver.destroy.scorer={{_target_:solvers.lns.scorers.trained.trained_actor,run:'{Path(folder)}'}}",
         "data=ilp/sc_demo",
         "data.count=1",
         "task.budget={seconds:null,evaluations:3}",
@@ -100,7 +100,7 @@ def test_a_folder_without_such_a_policy_is_one_line(launch: Launcher, tmp_path: 
     run = launch(
         "experiment=lb_relax/one",
         "solver=lns/scored",
-        f"solver.destroy.scorer={{_target_:solvers.lns.scorers.trained_actor.trained_actor,run:'{tmp_path}'}}",
+        f"solver.destroy.scorer={{_target_:solvers.lns.scorers.trained.trained_actor,run:'{tmp_path}'}}",
     )
     assert run.returncode == 2
     assert "give the folder of a finished run of RL-LNS" in run.stderr

@@ -1,83 +1,36 @@
-"""The policy that a run of imitation learning kept, from its folder or from the artifact cache."""
+"""Policies that earlier runs trained, as scorers."""
 
 from __future__ import annotations
 
-import functools
-import io
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-from torch import nn
-
-from models.graphs.gat import GAT
-from models.graphs.gcn import GCN
-from models.graphs.gin import GIN
+from models.ilp.actor_critic import Actor
+from models.ilp.earlier import EarlierActor, EarlierPolicy
 from models.ilp.policy import NeighborhoodPolicy, load_weights
 from runs.errors import ConfigError
-from runs.store.cache import ArtifactCache
+from runs.store.trained_run import TrainedRun
+from solvers.lns.scorers.bernoulli import BernoulliScorer
 from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
 from solvers.milp.root_features import RowKind
 
-FILE = Path("checkpoints") / "policy.pt"
-"""Where a run keeps the policy it searched with."""
-
-BACKBONES: dict[str, Callable[[int], nn.Module]] = {
-    "GAT(heads=aligned, negative_slope=0.2)": GAT,
-    "GAT(heads=sliced, negative_slope=0.2)": functools.partial(GAT, heads="sliced"),
-    "GCN()": GCN,
-    "GIN()": GIN,
-}
-"""By what a checkpoint calls them; made from their width, else with the defaults."""
-
-COLLECTION = "policy"
-"""Name of the trained policies' collection in the artifact cache, and of the item in it."""
-
-
-class Trained(NamedTuple):
-    """What training leaves: the policy's ``state_dict`` and what it reached on the validation states."""
-
-    weights: Mapping[str, Any]
-    validation: Mapping[str, float]
-
-    def to_bytes(self) -> bytes:
-        """As a file that torch reads with ``weights_only``."""
-        buffer = io.BytesIO()
-        torch.save({"policy": dict(self.weights), "validation": dict(self.validation)}, buffer)
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, payload: bytes, source: str) -> Trained:
-        """Inverse of :meth:`to_bytes`; no pickle is ever opened.
-
-        Raises
-        ------
-        ConfigError
-            It is no such file; names ``source``.
-        """
-        try:
-            content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-        except Exception as error:  # torch has no family of its own for damaged files
-            reason = " ".join(str(error).split())[:200]
-            raise ConfigError(f"{source} is no checkpoint that can be read: {reason}") from error
-        if not isinstance(content, dict) or content.keys() != {"policy", "validation"}:
-            raise ConfigError(f"{source} holds no policy of imitation learning; give a run of task=ilp/imitation")
-        return cls(content["policy"], content["validation"])
+POLICY = "policy"
+"""What the trainings keep their network as."""
 
 
 class TrainedPolicy(PolicyScorer):
-    """The scorer of a trained policy, for ``solver.destroy.scorer=``.
+    """The scorer of a policy that imitates, for ``solver.destroy.scorer=``.
 
     Parameters
     ----------
     run
-        Folder of the run that trained it or searched with it, or its file ``policy.pt``.
+        The run that trained it or searched with it: its folder, a file in it, or ``{sweep, method, seed}``, see
+        :meth:`runs.store.trained_run.TrainedRun.at`.
     key, cache
         Its key in the artifact cache (named in that run's log), and the folder of that cache.
     policy
-        The network as it was trained, filled here. None: as the checkpoint says, with a backbone of :data:`BACKBONES`.
+        The network as it was trained, filled here. None: as the checkpoint says.
     relaxations, algorithm, rows
         See :class:`solvers.lns.scorers.policy.PolicyScorer`.
 
@@ -90,7 +43,7 @@ class TrainedPolicy(PolicyScorer):
 
     def __init__(
         self,
-        run: str | None = None,
+        run: str | Mapping[str, Any] | None = None,
         key: str | None = None,
         cache: str | None = None,
         policy: NeighborhoodPolicy | None = None,
@@ -100,40 +53,39 @@ class TrainedPolicy(PolicyScorer):
     ) -> None:
         if (run is None) == (key is None):
             raise ConfigError(f"scorer.run is {run!r} and scorer.key is {key!r}; set exactly one of them")
-        payload, source = _of_run(Path(run).expanduser()) if run is not None else _of_cache(str(key), cache)
-        weights = Trained.from_bytes(payload, source).weights
-        policy = policy or _as_trained(weights, source)
-        load_weights(policy, weights, source)
+        trained = TrainedRun.at(run if key is None else {"key": key, "cache": cache}, POLICY, "imitation learning")
+        if policy is None:
+            found = trained.model([EarlierPolicy()])
+            if not isinstance(found, NeighborhoodPolicy):
+                raise ConfigError(
+                    f"{trained.source} holds a {type(found).__name__}, no policy of imitation learning; one of RL-LNS is "
+                    "read by solver/scorer=trained_rl"
+                )
+            policy = found
+        else:
+            load_weights(policy, trained.trained().weights, trained.source)
         super().__init__(policy.eval().requires_grad_(False), relaxations, algorithm, rows)
 
 
-def _as_trained(weights: Mapping[str, Any], source: str) -> NeighborhoodPolicy:
-    """An untrained network of the form that the checkpoint describes."""
-    form = weights.get("_extra_state")
-    if not isinstance(form, Mapping) or form.get("backbone") not in BACKBONES:
-        backbone = form.get("backbone") if isinstance(form, Mapping) else None
+def trained_actor(run: str | Mapping[str, Any] | None) -> BernoulliScorer:
+    """The scorer of a policy of RL-LNS, for ``destroy.select: bernoulli``.
+
+    Parameters
+    ----------
+    run
+        See :class:`TrainedPolicy`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such policy, it cannot be read, or it is another kind of policy or of other features.
+    """
+    if run is None:
+        raise ConfigError("scorer.run is null; give the folder of a finished run of RL-LNS (checkpoint=RUN_FOLDER)")
+    trained = TrainedRun.at(run, POLICY, "RL-LNS")
+    actor = trained.model([EarlierActor()])
+    if not isinstance(actor, Actor):
         raise ConfigError(
-            f"{source}: the policy's backbone is {backbone}, none of {', '.join(BACKBONES)}; "
-            "give scorer.policy the model it was trained with"
+            f"{trained.source} holds no policy of RL-LNS; one that imitates is read by solver/scorer=trained"
         )
-    backbone = BACKBONES[form["backbone"]](form["width"])
-    return NeighborhoodPolicy(backbone, form["width"], form["feature_set"], form["window"])
-
-
-def _of_run(run: Path) -> tuple[bytes, str]:
-    path = run / FILE if run.is_dir() else run
-    try:
-        return path.read_bytes(), f"scorer.run: {path}"
-    except OSError as error:
-        raise ConfigError(
-            f"scorer.run: {path} cannot be read ({error.strerror}); give the folder of a finished run of task=ilp/imitation"
-        ) from error
-
-
-def _of_cache(key: str, cache: str | None) -> tuple[bytes, str]:
-    if cache is None:
-        raise ConfigError("scorer.cache is null; set it to paths.cache")
-    payload = ArtifactCache(cache).collection_of(COLLECTION, key).get(COLLECTION)
-    if payload is None:
-        raise ConfigError(f"scorer.key: {cache} holds no whole policy {key}; train it, or give scorer.run instead")
-    return payload, f"scorer.key: {key}"
+    return BernoulliScorer(actor)

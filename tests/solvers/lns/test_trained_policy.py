@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
 from models.graphs.gat import GAT
 from models.graphs.gcn import GCN
 from models.graphs.gin import GIN
+from models.ilp.actor_critic import Actor
 from models.ilp.policy import NeighborhoodPolicy
+from runs.build import build
 from runs.errors import ConfigError
 from runs.store.cache import ArtifactCache
-from solvers.lns.scorers.trained import COLLECTION, FILE, Trained, TrainedPolicy
+from runs.store.trained import Trained, file_of
+from solvers.lns.scorers.trained import POLICY, TrainedPolicy, trained_actor
 
+CONF = Path(__file__).resolve().parents[3] / "conf"
+FILE = file_of(POLICY)
 SETTINGS = {"model": "policy"}
 
 
@@ -54,12 +60,69 @@ def test_the_checkpoint_says_how_the_network_is_built(tmp_path, backbone, settin
     assert not any(parameter.requires_grad for parameter in scorer.parameters())
 
 
+class Mine(torch.nn.Module):
+    """A backbone that no file of the project names."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(width, width)
+
+    def forward(self, v, c, edge_index, e):
+        return self.linear(v)
+
+
+MINE = {
+    "_target_": "models.ilp.policy.NeighborhoodPolicy",
+    "width": 16,
+    "backbone": {"_target_": f"{__name__}.Mine", "width": 16},
+}
+
+
+def test_a_configuration_beside_the_weights_brings_any_backbone(tmp_path, monkeypatch):
+    policy = network(Mine(16), width=16)
+    path = tmp_path / "elsewhere.pt"
+    path.write_bytes(Trained(policy.state_dict(), model=MINE).to_bytes())
+    with pytest.raises(
+        ConfigError, match=r"model\.backbone\._target_ .*test_trained_policy\.Mine.* REPRISE_TRUSTED=tests"
+    ):
+        TrainedPolicy(run=str(path))
+    monkeypatch.setenv("REPRISE_TRUSTED", "tests")
+    assert_same(TrainedPolicy(run=str(path)).policy, policy)
+
+
+def test_the_command_line_names_a_row_of_a_sweep(tmp_path):
+    sweep = tmp_path / "a sweep"
+    for seed in (0, 1):
+        stored(sweep / f"run{seed}", network(window=seed))
+        (sweep / f"run{seed}" / "config.yaml").write_text(f"{{method: cl_lns, seed: {seed}, model: null}}")
+    checkpoint = f"checkpoint={{sweep:'{sweep}',method:cl_lns,seed:${{seed}}}}"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = ["experiment=cl_lns/apply", "lns/method=trained", "data.path=x", "seed=1", checkpoint]
+        cfg = compose("config", overrides=overrides)
+    scorer = build(cfg.solver.destroy, "scorer")
+    assert isinstance(scorer, TrainedPolicy) and scorer.policy.window == 1
+
+
+def test_a_policy_of_rl_lns_is_another_scorers(tmp_path):
+    path = tmp_path / "policy.pt"
+    actor_critic = {"_target_": "models.ilp.actor_critic.ActorCritic", "width": 8}
+    path.write_bytes(Trained(Actor(width=8).state_dict(), model=actor_critic).to_bytes())
+    assert isinstance(trained_actor(str(path)).actor, Actor)
+    with pytest.raises(
+        ConfigError, match=r"holds a Actor, no policy of imitation learning; .* solver/scorer=trained_rl"
+    ):
+        TrainedPolicy(run=str(path))
+    path.write_bytes(Trained(network().state_dict()).to_bytes())
+    with pytest.raises(ConfigError, match="holds no policy of RL-LNS"):
+        trained_actor(str(path))
+
+
 def test_a_file_and_a_key_lead_to_the_same_policy(tmp_path):
     policy = network()
     run = Path(stored(tmp_path / "run", policy))
-    artifacts = ArtifactCache(tmp_path / "cache").collection(COLLECTION, SETTINGS)
-    with artifacts.claim(COLLECTION):
-        artifacts.put(COLLECTION, (run / FILE).read_bytes())
+    artifacts = ArtifactCache(tmp_path / "cache").collection(POLICY, SETTINGS)
+    with artifacts.claim(POLICY):
+        artifacts.put(POLICY, (run / FILE).read_bytes())
     assert_same(TrainedPolicy(run=str(run / FILE)).policy, policy)
     assert_same(TrainedPolicy(key=artifacts.folder.name, cache=str(tmp_path / "cache")).policy, policy)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,13 +16,13 @@ from models.ilp.losses import LossSum
 from models.ilp.policy import NeighborhoodPolicy
 from runs.errors import ConfigError
 from runs.store.cache import ArtifactCache
+from runs.store.trained import Trained, file_of
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
-from solvers.lns.scorers.trained import COLLECTION, FILE, Trained, TrainedPolicy
+from solvers.lns.scorers.trained import POLICY, TrainedPolicy
 from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
 from tasks.ilp.imitation import Imitation
-from tasks.ilp.policy_store import PolicyStore
 from tests.solvers.lns.experts import SETTINGS, auctions, expert
 
 pytest.importorskip("highspy")
@@ -162,7 +159,7 @@ def test_the_test_searches_with_the_policy_and_leaves_it_in_the_run_folder(cache
     fitter.fit(module, datamodule=module_data)
     fitter.test(module, datamodule=module_data, verbose=False)
     assert_equal(weights(TrainedPolicy(run=str(tmp_path)).policy), weights(module.scorer.policy))
-    assert Trained.from_bytes((tmp_path / FILE).read_bytes(), "run").validation == module.best
+    assert Trained.from_bytes((tmp_path / file_of(POLICY)).read_bytes(), "run").validation == module.best
     from runs.record.instances import load_all
 
     results = load_all(tmp_path)
@@ -183,44 +180,10 @@ def test_a_policy_is_trained_once_for_all_runs_that_need_it(cache: Path, tmp_pat
 
 
 def test_a_stored_policy_of_another_form_is_refused(tmp_path: Path) -> None:
-    artifacts = ArtifactCache(tmp_path).collection(COLLECTION, {})
-    artifacts.put(COLLECTION, Trained(NeighborhoodPolicy(GAT()).state_dict(), {}).to_bytes())
+    artifacts = ArtifactCache(tmp_path).collection(POLICY, {})
+    artifacts.put(POLICY, Trained(NeighborhoodPolicy(GAT()).state_dict(), {}).to_bytes())
     with pytest.raises(ConfigError, match="width 64, this one 16"):
         task(cache=str(tmp_path))
-
-
-def fake_trainer() -> Any:
-    strategy = SimpleNamespace(broadcast=lambda answer: answer)
-    return SimpleNamespace(is_global_zero=True, strategy=strategy, should_stop=False)
-
-
-def test_a_run_waits_for_the_one_that_trains_the_same_policy(tmp_path: Path) -> None:
-    def store() -> PolicyStore:
-        return PolicyStore(ArtifactCache(tmp_path).collection(COLLECTION, {}))
-
-    trained = Trained(NeighborhoodPolicy(GAT()).state_dict(), {"validation_loss": 1.0})
-    maker, waiter = store(), store()
-    maker.on_fit_start(fake_trainer(), None)
-    taken: list[Trained] = []
-    waiting = fake_trainer()
-    thread = threading.Thread(target=waiter.on_fit_start, args=(waiting, SimpleNamespace(take_up=taken.append)))
-    thread.start()
-    time.sleep(0.2)
-    assert not taken and not waiting.should_stop
-    maker.on_fit_end(None, SimpleNamespace(trained=lambda: trained))
-    thread.join(timeout=10)
-    assert waiting.should_stop and dict(taken[0].validation) == {"validation_loss": 1.0}
-    waiter.on_fit_end(None, None)  # what was taken up is not stored anew
-
-
-def test_a_training_that_fails_gives_its_claim_back(tmp_path: Path) -> None:
-    first, second = (PolicyStore(ArtifactCache(tmp_path).collection(COLLECTION, {})) for _ in range(2))
-    first.on_fit_start(fake_trainer(), None)
-    first.on_exception(None, None, RuntimeError())
-    fitting = fake_trainer()
-    second.on_fit_start(fitting, None)
-    assert not fitting.should_stop
-    second.on_exception(None, None, RuntimeError())
 
 
 @pytest.mark.parametrize(

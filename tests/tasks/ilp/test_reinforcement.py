@@ -21,17 +21,18 @@ from data.ilp.problem import ILP
 from models.ilp.actor_critic import ActorCritic
 from runs.anytime import Trace
 from runs.errors import ConfigError, InvalidProblem
+from runs.store.trained import Trained, file_of
 from solvers.base import Solution, Status
 from solvers.lns.destroy.scored import Scored
 from solvers.lns.engine import LargeNeighborhoodSearch
 from solvers.lns.rollout import RolloutSchedule
-from solvers.lns.scorers.trained import FILE, Trained
-from solvers.lns.scorers.trained_actor import trained_actor
+from solvers.lns.scorers.trained import POLICY, trained_actor
 from solvers.lns.start import Greedy
 from solvers.milp.highs import Highs
 from tasks.ilp.reinforcement import ReinforcementLearning
 
 pytest.importorskip("highspy")
+FILE = file_of(POLICY)
 
 
 class Auctions(lightning.LightningDataModule):
