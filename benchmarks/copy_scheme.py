@@ -51,9 +51,11 @@ class CopyRepair(Repair):
         super().__init__(Scip())
         self.scheme, self.probe, self.share = scheme, probe, share
 
-    def solve(self, state: SearchState, selection: Selection, rng: np.random.Generator) -> Repaired:
+    def solve(
+        self, state: SearchState, selection: Selection, rng: np.random.Generator, level: float = -np.inf
+    ) -> Repaired:
         rng.integers(2**31)  # as Repair.solve, so that both see the same neighbourhoods
-        cutoff = state.objective + CUTOFF_SLACK
+        cutoff = max(state.objective, level) + CUTOFF_SLACK
         model, variables = self.scheme.build(state.problem.integer & ~selection.free, state.incumbent, cutoff)
         with self.probe.during("solver", share=self.share):
             model.optimize()

@@ -75,6 +75,12 @@ class Meter:
         return math.inf if limit is None else max(0, limit - self.evaluations)
 
     @property
+    def progress(self) -> float:
+        """Share of the budget that is spent, in [0, 1]: of the seconds or of the evaluations, whichever is the larger."""
+        limits = ((self.seconds, self.budget.seconds), (self.evaluations, self.budget.evaluations))
+        return min(1.0, max(spent / limit if limit else 1.0 for spent, limit in limits if limit is not None))
+
+    @property
     def exhausted(self) -> bool:
         """True when either limit is reached or the user asked to stop."""
         return self.remaining_seconds <= 0 or self.remaining_evaluations <= 0 or interrupt.requested()

@@ -15,6 +15,16 @@ from runs.files import atomic_write
 State = dict[str, np.ndarray]
 
 
+def prefixed(prefix: str, state: State) -> State:
+    """The state of a part, to be joined with those of other parts."""
+    return {f"{prefix}{key}": value for key, value in state.items()}
+
+
+def under(prefix: str, state: State) -> State:
+    """The state of the part that was joined as ``prefix``."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
 class Checkpoint(Protocol):
     """What a solver sees: the state it saved last, and a place to save the next one."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from data.ilp.problem import ILP
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem
-from runs.record.checkpoint import Checkpoint, State
+from runs.record.checkpoint import Checkpoint, State, prefixed, under
 from solvers.base import Budget, Solution, Solver, Status
-from solvers.lns import accept as acceptance
+from solvers.lns.accept.base import Accept
+from solvers.lns.accept.equal import Equal
+from solvers.lns.accept.strict import Strict
+from solvers.lns.improvement import improves
 from solvers.lns.repair import Repair, Repaired
 from solvers.lns.search import Search
 from solvers.lns.size import NeighborhoodSize
@@ -35,14 +38,16 @@ class LargeNeighborhoodSearch:
     size
         The schedule of k.
     accept
-        ``"equal"`` takes every sub-ILP solution that is not worse (k still grows without an improvement of 1e-5);
-        ``"strict"`` takes improvements only.
+        Says which sub-ILP solutions the search moves to; default :class:`solvers.lns.accept.equal.Equal`.
     repair_seconds
         Limit of one sub-ILP; None: only what is left of the budget.
+    repair_nodes
+        Limit of one sub-ILP in the back end's evaluations; None: no limit. A sub-ILP that is solved to its optimum is never
+        worse than the current assignment: only where a limit stops some of them does a rule that allows a loss matter.
     reduce
         Remove what is fixed before the back end sees a sub-ILP (see :class:`solvers.lns.repair.Repair`).
     mip_start
-        Start each sub-ILP from the incumbent, next to the cut-off. None: only with ``accept="strict"``, because a back end
+        Start each sub-ILP from the incumbent, next to the cut-off. None: only with :class:`Strict`, because a back end
         that holds the incumbent does not look for others of equal value (independent sets: 468 instead of 477 after 40
         random neighbourhoods).
 
@@ -58,18 +63,24 @@ class LargeNeighborhoodSearch:
         repair: MilpSolver,
         start: Solver | None = None,
         size: NeighborhoodSize | None = None,
-        accept: Literal["equal", "strict"] = "equal",
+        accept: Accept | None = None,
         repair_seconds: float | None = 120.0,
         reduce: bool = True,
         mip_start: bool | None = None,
+        repair_nodes: int | None = None,
     ) -> None:
         if repair_seconds is not None and not repair_seconds > 0:
             raise ConfigError(f"lns.repair_seconds is {repair_seconds}; it must be > 0, or null for no limit")
+        if repair_nodes is not None and not repair_nodes > 0:
+            raise ConfigError(f"lns.repair_nodes is {repair_nodes}; it must be > 0, or null for no limit")
+        if isinstance(accept, str):
+            raise ConfigError(f"lns.accept is '{accept}'; a rule is chosen by its file: lns/accept={accept}")
         self.destroy = destroy
         self.start = start
         self.size = size or NeighborhoodSize()
-        self.accepts = acceptance.by_name(accept)
-        self.repair = Repair(repair, repair_seconds, reduce, accept == "strict" if mip_start is None else mip_start)
+        self.accept = accept or Equal()
+        start_from_current = isinstance(accept, Strict) if mip_start is None else mip_start
+        self.repair = Repair(repair, repair_seconds, reduce, start_from_current, repair_nodes)
 
     def solve(
         self,
@@ -109,7 +120,9 @@ class LargeNeighborhoodSearch:
             self.destroy.prepare(search.problem, scorer)
             saved = checkpoint.load() if checkpoint else None
             if saved:
-                self.destroy.restore(search.take_up(saved))
+                memory = search.resume(saved)
+                self.destroy.restore(under("destroy/", memory))
+                self.accept.restore(under("accept/", memory))
             else:
                 self._begin(search, initial)
             self._improve(search, checkpoint)
@@ -125,12 +138,13 @@ class LargeNeighborhoodSearch:
 
             selection = self.destroy.select(search.view(), search.k, search.rng)
             selected = search.meter.seconds
-            repaired = self.repair.solve(search.view(), selection, search.rng)
+            level = self.accept.level(search.objective, search.best_objective, search.meter.progress, search.rng)
+            repaired = self.repair.solve(search.view(), selection, search.rng, level)
             if interrupt.requested():
                 _stop(search, checkpoint, resume)
-                self._accept(search, repaired)
+                self._accept(search, repaired, level)
                 return
-            gain = self._accept(search, repaired)
+            gain = self._accept(search, repaired, level)
             search.record(selection, repaired, gain, began, selected)
             if not gain:
                 search.k = self.size.grown(search.k, len(search.candidates))
@@ -138,15 +152,17 @@ class LargeNeighborhoodSearch:
         if search.status is None and interrupt.requested():
             _stop(search, checkpoint, self._resume_point(search))
 
-    def _accept(self, search: Search, repaired: Repaired) -> float:
-        """Move to the repaired assignment if the rule allows; returns the improvement, 0 below the threshold."""
-        before = search.objective
-        if repaired.assignment is not None and self.accepts(repaired.objective, before):
+    def _accept(self, search: Search, repaired: Repaired, level: float) -> float:
+        """Move to the repaired assignment if it is not above the level; returns the best's gain, 0 below the threshold."""
+        before = search.best_objective
+        if repaired.assignment is not None and repaired.objective <= level:
             search.move(repaired.assignment, repaired.objective)
-        return before - search.objective if acceptance.improves(search.objective, before) else 0.0
+        self.accept.record(search.objective)
+        return before - search.best_objective if improves(search.best_objective, before) else 0.0
 
     def _resume_point(self, search: Search) -> tuple[Any, State]:
-        return search.rng.bit_generator.state, self.destroy.memory()
+        memory = prefixed("destroy/", self.destroy.memory()) | prefixed("accept/", self.accept.memory())
+        return search.rng.bit_generator.state, memory
 
     def _begin(self, search: Search, initial: np.ndarray | None) -> None:
         """Find and check the initial solution."""
@@ -165,6 +181,7 @@ class LargeNeighborhoodSearch:
                 f"{problem.worst_violation(np.where(problem.integer, np.rint(initial), initial))[0]}"
             )
         search.move(assignment, objective)
+        self.accept.begin(objective)
         search.mark()
         search.k = self.size.first(len(search.candidates))
 

@@ -15,8 +15,8 @@ from runs import interrupt
 from runs.anytime import primal_gap
 from runs.errors import ConfigError, InvalidProblem
 from solvers.base import Budget, Solution, Solver, Status
-from solvers.lns.accept import IMPROVEMENT
 from solvers.lns.destroy.local_branching import LocalBranching, flipped
+from solvers.lns.improvement import IMPROVEMENT
 from solvers.lns.local_branching_lp import LocalBranchingLP
 from solvers.lns.repair import Repair
 from solvers.lns.state import SearchState, Selection

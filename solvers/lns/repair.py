@@ -14,7 +14,8 @@ from solvers.lns.state import SearchState, Selection
 from solvers.milp.base import MilpSolver
 
 CUTOFF_SLACK = 1e-8
-"""The sub-ILP admits solutions up to the incumbent's value plus this (docs/papers/lb_relax.md#3.1)."""
+"""The sub-ILP admits what is worse than the incumbent, or than the level of the acceptance rule, by this at most
+(docs/papers/lb_relax.md#3.1)."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,13 @@ class Repair:
         """Get ready for sub-ILPs of ``problem`` (minimisation form)."""
         self._reducer = Reducer(problem)
 
-    def solve(self, state: SearchState, selection: Selection, rng: np.random.Generator) -> Repaired:
-        """The best assignment of the neighbourhood that the limit allows; one draw of ``rng`` seeds the back end."""
+    def solve(
+        self, state: SearchState, selection: Selection, rng: np.random.Generator, level: float = -np.inf
+    ) -> Repaired:
+        """The best assignment of the neighbourhood that the limit allows; one draw of ``rng`` seeds the back end.
+
+        The cut-off admits what is not worse than the incumbent, and whatever is not above ``level``.
+        """
         seed = int(rng.integers(2**31))
         known = self.settle(state.problem, selection.solution)
         seconds = min(self.seconds, state.remaining_seconds)
@@ -84,7 +90,7 @@ class Repair:
         if sub is None or sub.problem.n == 0:
             return Repaired("skipped", *known)
         start = state.incumbent if known[0] is None else known[0]
-        cutoff = min(state.objective, known[1]) + CUTOFF_SLACK
+        cutoff = min(max(state.objective, level), known[1]) + CUTOFF_SLACK
         began = time.monotonic()
         solution = self.solver.solve(
             sub.problem,

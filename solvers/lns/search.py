@@ -11,21 +11,21 @@ import numpy as np
 from data.ilp.problem import ILP
 from runs.anytime import Trace
 from runs.errors import InvalidProblem
-from runs.record.checkpoint import State
+from runs.record.checkpoint import State, prefixed, under
 from solvers.base import Budget, Meter, Solution, Status
-from solvers.lns.accept import improves
+from solvers.lns.improvement import improves
 from solvers.lns.repair import Repaired
 from solvers.lns.state import SearchState, Selection
 
 POOL = 10
-"""Earlier incumbents kept for crossover, mutation and scorers' windows."""
+"""Earlier best assignments kept for crossover, mutation and scorers' windows."""
 
 COLUMNS: dict[str, type | str] = {
     "evaluation": np.int64,  # index of the iteration
     "select_seconds": float,  # destroy: the LP, mostly
     "repair_seconds": float,  # inside the back end
     "overhead_seconds": float,  # the rest of the iteration
-    "improvement": float,  # gain of the incumbent, >= 0
+    "improvement": float,  # gain of the best assignment, >= 0
     "free": np.int64,  # |X_t|
     "size": np.int64,  # k_t
     "status": "U16",  # of the sub-ILP, see Repaired
@@ -38,7 +38,8 @@ COLUMNS: dict[str, type | str] = {
 class Search:
     """Incumbent, size, counters, trace and log of a search; values are in minimisation form but for the trace.
 
-    ``status`` stays None while there is anything left to do.
+    ``incumbent`` is where the search stands, ``best`` the best assignment it has accepted: another one only under rules that
+    accept a loss. ``status`` stays None while there is anything left to do.
     """
 
     original: ILP
@@ -50,6 +51,8 @@ class Search:
     trace: Trace
     incumbent: np.ndarray | None = None
     objective: float = np.inf
+    best: np.ndarray | None = None
+    best_objective: float = np.inf
     k: int = 1
     pool: tuple[np.ndarray, ...] = ()
     status: Status | None = None
@@ -82,15 +85,18 @@ class Search:
         )
 
     def move(self, assignment: np.ndarray, objective: float) -> None:
-        """Make ``assignment`` the incumbent; an improvement sends the old one to the pool."""
-        if self.incumbent is not None and improves(objective, self.objective):
-            self.pool = (self.incumbent, *self.pool)[:POOL]
+        """Go to ``assignment``. It is the best too if not worse; an improvement sends the old best to the pool."""
         assignment = np.array(assignment, np.float64)
         assignment.setflags(write=False)
         self.incumbent, self.objective = assignment, objective
+        if objective > self.best_objective:
+            return
+        if self.best is not None and improves(objective, self.best_objective):
+            self.pool = (self.best, *self.pool)[:POOL]
+        self.best, self.best_objective = assignment, objective
 
     def record(self, selection: Selection, repaired: Repaired, gain: float, began: float, selected: float) -> None:
-        """Close the iteration: one row of the log, and one of the trace if the incumbent is better.
+        """Close the iteration: one row of the log, and one of the trace if the best is better.
 
         ``began`` and ``selected`` are its start and the end of destroy on the meter's clock.
         """
@@ -111,33 +117,33 @@ class Search:
             self.log[name].append(value)
         self.meter.evaluations += 1
         sign = -1.0 if self.original.maximize else 1.0
-        if sign * self.objective != self.trace.objective[-1]:
+        if sign * self.best_objective != self.trace.objective[-1]:
             self.mark()
 
     def mark(self, bound: float = np.nan) -> None:
-        """Add the incumbent's value, now, to the trace."""
-        if self.incumbent is not None:
-            value = self.original.objective(self.incumbent)
+        """Add the best value, now, to the trace."""
+        if self.best is not None:
+            value = self.original.objective(self.best)
             self.trace.record(self.meter.seconds, self.meter.evaluations, value, bound)
 
     def solution(self) -> Solution:
         """The answer in the problem's own sense; the trace ends now."""
-        status = self.status or (Status.NO_SOLUTION if self.incumbent is None else Status.FEASIBLE)
+        status = self.status or (Status.NO_SOLUTION if self.best is None else Status.FEASIBLE)
         log = {name: np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()}
-        if self.incumbent is None:
+        if self.best is None:
             self.trace.record(self.meter.seconds, self.meter.evaluations, np.nan)
             return Solution(None, np.nan, False, status, self.trace, log)
-        value = self.original.objective(self.incumbent)
+        value = self.original.objective(self.best)
         self.mark(value if status is Status.OPTIMAL else np.nan)
-        feasible = self.original.is_feasible(self.incumbent)
-        return Solution(self.incumbent, value, feasible, status, self.trace, log)
+        return Solution(self.best, value, self.original.is_feasible(self.best), status, self.trace, log)
 
     def to_arrays(self, rng_state: Any, memory: State) -> State:
-        """The search between two iterations, with the random state and the heuristic's memory of that moment."""
-        assert self.incumbent is not None
+        """The search between two iterations, with the random state and what its parts remember of that moment."""
+        assert self.incumbent is not None and self.best is not None
         arrays: State = {
             "fingerprint": np.array(self.original.fingerprint),
             "incumbent": self.incumbent,
+            "best": self.best,
             "pool": np.array(self.pool).reshape(len(self.pool), self.problem.n),
             "k": np.array(self.k),
             "evaluations": np.array(self.meter.evaluations),
@@ -145,12 +151,12 @@ class Search:
             "last": np.array([self.last_improvement, self.last_seconds]),
             "rng": np.frombuffer(json.dumps(rng_state, default=lambda array: array.tolist()).encode(), np.uint8),
         }
-        arrays |= {f"trace/{name}": column for name, column in self.trace.to_arrays().items()}
-        arrays |= {f"log/{name}": np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()}
-        return arrays | {f"memory/{name}": value for name, value in memory.items()}
+        arrays |= prefixed("trace/", self.trace.to_arrays())
+        arrays |= prefixed("log/", {name: np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()})
+        return arrays | prefixed("memory/", memory)
 
-    def take_up(self, arrays: State) -> State:
-        """Become the search that :meth:`to_arrays` saved; returns the heuristic's memory.
+    def resume(self, arrays: State) -> State:
+        """Become the search that :meth:`to_arrays` saved; returns what its parts remember.
 
         Raises
         ------
@@ -167,12 +173,9 @@ class Search:
         self.pool = tuple(arrays["pool"])
         self.k = int(arrays["k"])
         self.last_improvement, self.last_seconds = (float(value) for value in arrays["last"])
-        self.trace = Trace.from_arrays(_under("trace/", arrays), self.original.maximize)
-        self.log = {name: column.tolist() for name, column in _under("log/", arrays).items()}
-        self.incumbent = None
-        self.move(arrays["incumbent"], self.problem.objective(arrays["incumbent"]))
-        return _under("memory/", arrays)
-
-
-def _under(prefix: str, arrays: State) -> State:
-    return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
+        self.trace = Trace.from_arrays(under("trace/", arrays), self.original.maximize)
+        self.log = {name: column.tolist() for name, column in under("log/", arrays).items()}
+        self.best, self.best_objective = None, np.inf
+        for assignment in (arrays["best"], arrays["incumbent"]):
+            self.move(assignment, self.problem.objective(assignment))
+        return under("memory/", arrays)

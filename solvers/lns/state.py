@@ -24,9 +24,10 @@ class SearchState:
         (|I|,) int, ascending: integer variables whose bounds leave a choice. Only these can be freed or fixed;
         continuous variables are always free.
     incumbent, objective
-        (n,) the best assignment, integers exact, and its value.
+        (n,) the assignment where the search stands, integers exact, and its value. It is the best one found unless the
+        acceptance rule allows a loss.
     pool
-        Earlier incumbents, newest first, one per improvement (at most ten).
+        Earlier best assignments, newest first, one per improvement (at most ten).
     iteration
         Index of this iteration, from 0.
     remaining_seconds
@@ -34,7 +35,7 @@ class SearchState:
     at_cap
         True when k cannot grow any more.
     last_improvement, last_seconds
-        What the iteration before this one gained and how long it took (0 in the first).
+        How much better the best became in the iteration before this one, and how long it took (0 in the first).
     """
 
     problem: ILP

@@ -11,9 +11,9 @@ from data.ilp.problem import ILP
 from runs.errors import ConfigError
 from runs.record.checkpoint import State
 from solvers.base import Budget
-from solvers.lns.accept import IMPROVEMENT
 from solvers.lns.destroy.local_branching import flipped
 from solvers.lns.distance import Distance, distance_row, measured, with_row
+from solvers.lns.improvement import IMPROVEMENT
 from solvers.lns.state import Destroy, SearchState, Selection
 from solvers.milp.base import MilpSolver
 

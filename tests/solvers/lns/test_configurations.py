@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from runs.names import register_resolvers
+from solvers.lns.accept.equal import Equal
+from solvers.lns.accept.strict import Strict
 from solvers.lns.engine import LargeNeighborhoodSearch
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -39,10 +42,24 @@ def test_protocols_choose_back_end_start_and_reuse():
 
 
 def test_one_override_reaches_every_place():
-    engine = built("bandit", "lns.lp.reuse=true", "lns.size.growth=1.05", "lns.accept=strict", "lns/start=greedy")
+    engine = built("bandit", "lns.lp.reuse=true", "lns.size.growth=1.05", "lns/accept=strict", "lns/start=greedy")
     assert engine.size.growth == 1.05
     assert [engine.destroy.operators[name].lp.reuse for name in ("lb_relax", "lb_relax_r", "lb_relax_s")] == [True] * 3
-    assert engine.accepts.__name__ == "improves"
+    assert isinstance(engine.accept, Strict) and engine.repair.mip_start
+
+
+RULES = ["equal", "late_acceptance", "record_to_record", "simulated_annealing", "strict", "threshold"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_acceptance_rule_is_a_choice_that_builds(rule):
+    assert type(built("random", f"lns/accept={rule}").accept).__module__ == f"solvers.lns.accept.{rule}"
+
+
+def test_the_default_rule_is_equal_and_the_old_setting_is_told_the_new_one():
+    assert isinstance(built("random").accept, Equal) and not built("random").repair.mip_start
+    with pytest.raises(InstantiationException, match="lns/accept=strict"):
+        built("random", "lns.accept=strict")
 
 
 ABLATIONS = sorted(path.stem for path in (CONF / "lns" / "ablation").glob("*.yaml"))

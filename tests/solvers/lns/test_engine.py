@@ -18,6 +18,8 @@ from data.ilp.problem import ILP
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem
 from solvers.base import Budget, Solution, Status
+from solvers.lns.accept.equal import Equal
+from solvers.lns.accept.strict import Strict
 from solvers.lns.destroy.lb_relax import LBRelax
 from solvers.lns.destroy.lb_relax_least import LBRelaxLeast
 from solvers.lns.destroy.lb_relax_s import LBRelaxS
@@ -62,10 +64,10 @@ def assert_monotone(problem: ILP, solution: Solution) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(small_packings(), st.sampled_from(sorted(HEURISTICS)), st.sampled_from(["equal", "strict"]), st.integers(0, 3))
+@given(small_packings(), st.sampled_from(sorted(HEURISTICS)), st.sampled_from([Equal, Strict]), st.integers(0, 3))
 def test_search_is_never_worse_never_infeasible_and_right_when_it_says_optimal(problem, name, accept, seed):
     schedule = NeighborhoodSize(1, largest=1.0)
-    solution = search(HEURISTICS[name](), problem, 6, seed, schedule=schedule, accept=accept)
+    solution = search(HEURISTICS[name](), problem, 6, seed, schedule=schedule, accept=accept())
     assert_monotone(problem, solution)
     optimum = enumerated(problem)
     sense = -1.0 if problem.maximize else 1.0
@@ -107,7 +109,7 @@ def test_same_seed_same_search(heuristic, auction):
 
 def test_reduced_and_whole_sub_ilps_gain_the_same():
     problem = CombinatorialAuction(40, 80)(np.random.default_rng(0), "ca")
-    runs = [search(Random(), problem, 15, size=20, accept="strict", reduce=reduce) for reduce in (True, False)]
+    runs = [search(Random(), problem, 15, size=20, accept=Strict(), reduce=reduce) for reduce in (True, False)]
     assert runs[0].trace.objective == pytest.approx(runs[1].trace.objective)
 
 
@@ -123,7 +125,7 @@ def test_plateau_moves_are_kept_by_equal_and_refused_by_strict():
     # one of ten equal items: every neighbourhood offers another solution of the same value
     problem = ILP.build(np.ones(10), np.ones((1, 10)), row_hi=1, lb=0, ub=1, integer=True, maximize=True)
     start = np.eye(10)[0]
-    strict = search(Random(), problem, 12, size=5, accept="strict", initial=start)
+    strict = search(Random(), problem, 12, size=5, accept=Strict(), initial=start)
     np.testing.assert_array_equal(strict.assignment, start)
     moved = [search(Random(), problem, 12, seed, size=5, initial=start).assignment[0] == 0 for seed in range(10)]
     assert any(moved)
@@ -193,7 +195,7 @@ def test_no_time_to_start_is_no_solution(auction):
     assert (solution.status, solution.assignment, solution.feasible) == (Status.NO_SOLUTION, None, False)
 
 
-@pytest.mark.parametrize("setting", [{"accept": "any"}, {"repair_seconds": 0}])
+@pytest.mark.parametrize("setting", [{"accept": "strict"}, {"repair_seconds": 0}, {"repair_nodes": 0}])
 def test_engine_settings_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match="lns"):
         LargeNeighborhoodSearch(Random(), Highs(), **setting)
@@ -267,7 +269,7 @@ def test_mip_start_and_no_start_solve_every_sub_ilp_to_the_same_value():
             assert started.objective == pytest.approx(plain.objective, rel=1e-9)
             return started
 
-    engine = LargeNeighborhoodSearch(LBRelax(), Both(), Greedy(), NeighborhoodSize(100), accept="strict")
+    engine = LargeNeighborhoodSearch(LBRelax(), Both(), Greedy(), NeighborhoodSize(100), Strict())
     assert engine.solve(problem, budget=Budget(evaluations=12), rng=np.random.default_rng(0)).feasible
 
 
