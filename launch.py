@@ -29,7 +29,7 @@ def job(cfg: DictConfig) -> float | None:
         seed_everything(cfg.seed, workers=True, verbose=False)
         with record.open_log() as log:
             data = build(cfg, "data")
-            task = build(cfg, "task", model=build(cfg, "model"), solver=build(cfg, "solver"))
+            task = build(cfg, "task", chosen=("model", "solver"))
             trainer = build_trainer(cfg, record.folder, log)
             if any(parameter.requires_grad for parameter in task.parameters()):
                 trainer.fit(task, datamodule=data, ckpt_path=record.last_checkpoint, weights_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,13 +11,19 @@ from omegaconf import DictConfig
 from runs.errors import ConfigError, MissingDependency, RepriseError
 
 
-def build(cfg: DictConfig, name: str, **arguments: Any) -> Any:
-    """Instantiate ``cfg.<name>`` with ``arguments`` added; None if that group was not chosen.
+def build(cfg: DictConfig, name: str, chosen: Iterable[str] = ()) -> Any:
+    """Instantiate ``cfg.<name>``; None if that group was not chosen.
+
+    Parameters
+    ----------
+    chosen
+        Groups whose objects are arguments too, each where the configuration has chosen one.
 
     Raises
     ------
     ConfigError
-        A setting is unknown to its class, or its constructor refused a value.
+        A setting is unknown to its class or missing, its constructor refused a value, or the class takes no such object, or
+        cannot do without it.
     MissingDependency
         A class needs a package that is not installed.
     """
@@ -26,13 +33,14 @@ def build(cfg: DictConfig, name: str, **arguments: Any) -> Any:
     node = cfg.get(name)
     if node is None:
         return None
+    parts = {group: build(cfg, group) for group in chosen if cfg.get(group) is not None}
     try:
-        return instantiate(node, _convert_="all", **arguments)
+        return instantiate(node, _convert_="all", **parts)
     except InstantiationException as error:
-        raise _explained(name, error) from error
+        raise _explained(name, error, tuple(chosen)) from error
 
 
-def _explained(name: str, error: BaseException) -> RepriseError:
+def _explained(name: str, error: BaseException, groups: tuple[str, ...]) -> RepriseError:
     place, cause = name, error
     while cause.__cause__ is not None and type(cause).__name__ == "InstantiationException":
         deeper = getattr(cause, "full_key", "") or ""
@@ -42,10 +50,17 @@ def _explained(name: str, error: BaseException) -> RepriseError:
         return cause
     if found := re.search(r"(\w+)\.?(?:__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(cause)):
         owner, setting = found.groups()
+        if place == name and setting in groups:
+            return ConfigError(f"{place}: {owner} takes no {setting}; leave it out: '{setting}=null'")
         return ConfigError(
             f"{place}.{setting}: {owner} has no setting '{setting}'; it was left over from another choice or added by "
             f"hand. Remove it: '~{place}.{setting}'"
         )
+    if found := re.search(r"(\w+)\.?(?:__init__)?\(\) missing \d+ required [\w-]+ arguments?: '(\w+)'", str(cause)):
+        owner, setting = found.groups()
+        if place == name and setting in groups:
+            return ConfigError(f"{place}: {owner} needs a {setting} and none is chosen; choose one: '{setting}=...'")
+        return ConfigError(f"{place}.{setting}: {owner} needs '{setting}'; set it: '+{place}.{setting}=...'")
     if isinstance(cause, ImportError):
         return MissingDependency(f"{place}: {cause}; pip install -c constraints.txt -e '.[dev]' brings every extra")
     return ConfigError(f"{place}: {cause}")
