@@ -23,6 +23,10 @@ class ProblemData(pl.LightningDataModule):
     validation_problems: Dataset[Any] | None = None
     test_problems: Dataset[Any] | None = None
 
+    def problem_optimum(self, name: str) -> float | None:
+        """The optimum of the test problem ``name`` in its own sense; None where none is known."""
+        return None
+
     def train_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Shuffled training problems; none without a training set."""
         return _one_by_one(self.train_problems, train=True)

@@ -1,15 +1,12 @@
-"""What tasks that work through problem instances share: one instance per test step, kept at once, never twice."""
+"""What tasks that work through problem instances share: an instance a test step, its result kept as soon as it is known."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as lightning
-from torchmetrics import MeanMetric, MetricCollection
 
 from runs.errors import InvalidProblem, RepriseError
 from runs.names import safe_name
@@ -18,23 +15,15 @@ from runs.record.instances import InstanceResult
 
 
 class ProblemTask(lightning.LightningModule):
-    """Abstract: a subclass says in :meth:`result` what is measured on one problem.
+    """Abstract: a subclass says in :meth:`result` what is measured on one problem; the run reports the means.
 
-    An instance that an earlier life of the run has finished is read back, not solved again. One that cannot be read or
-    solved is reported as such and the others go on; if none is left, the run fails with the first error.
-
-    Parameters
-    ----------
-    seed
-        With the instance's index it determines all random numbers; the rank does not.
-    summary
-        Metrics whose means over the instances are the run's own metrics.
+    What a subclass draws is determined by its own seed and the instance's index, never by the rank. An instance that the
+    run finished before it was killed is read back, not solved again. One that cannot be read or solved is reported as such
+    and the others go on; if none is left, the run fails with the first error.
     """
 
-    def __init__(self, seed: int, summary: Iterable[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.seed = seed
-        self.means = MetricCollection({name: MeanMetric(nan_strategy="ignore") for name in summary})
         self._first_error: RepriseError | None = None
 
     @abstractmethod
@@ -50,7 +39,7 @@ class ProblemTask(lightning.LightningModule):
         """
 
     def test_step(self, batch: tuple[int, Any] | None, batch_index: int) -> None:
-        """Work on one instance, unless an earlier life of this run has; None: more ranks than instances."""
+        """Work on one instance, unless its result is there already; None: more ranks than instances."""
         if batch is None:
             return
         index, problem = batch
@@ -60,14 +49,12 @@ class ProblemTask(lightning.LightningModule):
             found = self._result(index, name, problem)
             instances.save(self.folder, found)
             self.state_path(name).unlink(missing_ok=True)
-        for metric, mean in self.means.items():
-            mean.update(found.metrics.get(metric, np.nan))
 
     def on_test_epoch_end(self) -> None:
-        """Means over the instances of all ranks."""
-        self.log_dict(self.means.compute())
+        """Means over the instances of all ranks, which every rank reads from their files."""
         self.trainer.strategy.barrier()
         everything = instances.load_all(self.folder)
+        self.log_dict(instances.means(everything))
         if everything and all(result.error for result in everything):
             raise self._first_error or InvalidProblem("; ".join(f"{r.name}: {r.error}" for r in everything))
 

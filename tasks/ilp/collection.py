@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from data.ilp.expert.collection import measure, totals
@@ -12,25 +10,13 @@ from runs.errors import InvalidProblem
 from runs.record.instances import InstanceResult
 from tasks.problems import ProblemTask
 
-SUMMARY = ("states", "states_without_negatives", "positives", "negatives", "lb_gap", "lb_seconds", "negative_seconds")
-
 
 class ExpertCollecting(ProblemTask):
     """Fills the collection of the data's training instances and reports what each gave (docs/papers/cl_lns.md#2.4).
 
     All ranks, and all copies of the command on machines that share the cache, work on the same instances, each on others.
     The data's test instances must be its training instances.
-
-    Parameters
-    ----------
-    seed
-        Names the run; the records depend on the collector's own seed.
-    model, solver
-        Not used.
     """
-
-    def __init__(self, seed: int, model: Any = None, solver: Any = None) -> None:
-        super().__init__(seed, SUMMARY)
 
     def on_test_start(self) -> None:
         """Collect what is missing."""

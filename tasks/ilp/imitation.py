@@ -22,11 +22,12 @@ from solvers.lns.scorers.lb_relax import LBRelaxScorer
 from solvers.lns.scorers.policy import PolicyScorer
 from solvers.lns.scorers.trained import POLICY
 from solvers.milp.root_features import RowKind
+from tasks.ilp.measure import measure
 from tasks.ilp.ranking import ranking
-from tasks.ilp.search import IntegerProgramming
+from tasks.search import Search
 
 
-class Imitation(IntegerProgramming):
+class Imitation(Search):
     """Training on the sets that local branching found, then the search with the policy of the best validation loss.
 
     Several processes take the steps that one takes. The best policy so far belongs to the state of the module: a resumed
@@ -39,7 +40,7 @@ class Imitation(IntegerProgramming):
     solver
         Large neighbourhood search with the scored heuristic.
     budget, seed, checkpoint_seconds
-        Of the search, see :class:`tasks.ilp.search.IntegerProgramming`.
+        Of the search, see :class:`tasks.search.Search`.
     optimizer
         Called with the policy's parameters.
     objective
@@ -83,7 +84,7 @@ class Imitation(IntegerProgramming):
         cache: str | None = None,
         checkpoint_seconds: float = 1.0,
     ) -> None:
-        super().__init__(solver, budget, seed, checkpoint_seconds)
+        super().__init__(solver, budget, seed, measure, checkpoint_seconds)
         if objective not in ("contrastive", "bce"):
             raise ConfigError(f"task.objective is '{objective}'; choose contrastive or bce")
         for name, value in (("patience", patience), ("recall_at", recall_at)):

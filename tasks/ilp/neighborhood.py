@@ -18,7 +18,6 @@ from solvers.base import Budget, Solution, Status
 from solvers.lns.engine import LargeNeighborhoodSearch
 from tasks.problems import ProblemTask
 
-SUMMARY = ("step_improvement", "step_seconds", "improvement_ratio", "seconds_ratio", "step_free")
 IMPROVING = 1e-5
 
 
@@ -67,8 +66,9 @@ class NeighborhoodQuality(ProblemTask):
         between: int = 10,
         model: torch.nn.Module | None = None,
     ) -> None:
-        super().__init__(seed, SUMMARY)
+        super().__init__()
         self.solver, self.path, self.reference = solver, path, reference
+        self.seed = seed
         self.cache = ArtifactCache(cache)
         self.incumbents, self.between = incumbents, between
         self.model = model

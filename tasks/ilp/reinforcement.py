@@ -23,12 +23,13 @@ from solvers.lns.repair import Repair
 from solvers.lns.rollout import RolloutSchedule, rollout
 from solvers.lns.scorers.bernoulli import BernoulliScorer
 from solvers.lns.scorers.trained import POLICY
-from tasks.ilp.search import IntegerProgramming
+from tasks.ilp.measure import measure
+from tasks.search import Search
 
 _UPDATES, _VALIDATION = 2**31, 2**31 + 1  # no index of an instance
 
 
-class ReinforcementLearning(IntegerProgramming):
+class ReinforcementLearning(Search):
     """Actor-critic over rollouts, then the search with the policy that gained most on the validation instances.
 
     A training step is one cycle: an episode on each of its instances, then some updates from the memory. Processes share
@@ -42,7 +43,7 @@ class ReinforcementLearning(IntegerProgramming):
     solver
         Large neighbourhood search with ``destroy.select=bernoulli``; its start and back end serve the rollouts too.
     budget, seed, checkpoint_seconds
-        Of the search, see :class:`tasks.ilp.search.IntegerProgramming`; the seed is that of the rollouts too.
+        Of the search, see :class:`tasks.search.Search`; the seed is that of the rollouts too.
     rollouts
         The schedule.
     discount
@@ -77,7 +78,7 @@ class ReinforcementLearning(IntegerProgramming):
         cache: str | None = None,
         checkpoint_seconds: float = 1.0,
     ) -> None:
-        super().__init__(solver, budget, seed, checkpoint_seconds)
+        super().__init__(solver, budget, seed, measure, checkpoint_seconds)
         if solver.start is None:
             raise ConfigError("lns.start is null; the rollouts of RL-LNS need initial solutions")
         for name, value in (("discount", discount), ("tracking", tracking)):

@@ -23,8 +23,6 @@ from tasks.ilp.score_map_page import score_map_figure, score_map_page
 from tasks.ilp.scored_incumbent import ScoredIncumbent
 from tasks.problems import ProblemTask
 
-SUMMARY = ("auc", "recall_at_k", "recall_at_best_size", "best_size", "incumbents_improved")
-
 
 class ScoreMaps(ProblemTask):
     """Scores beside local branching's sets from incumbents on the path of an LNS: figures, pages, AUC and recall.
@@ -65,7 +63,7 @@ class ScoreMaps(ProblemTask):
         between: int = 10,
         model: torch.nn.Module | None = None,
     ) -> None:
-        super().__init__(seed, SUMMARY)
+        super().__init__()
         if not isinstance(solver.destroy, Scored) or not isinstance(reference.destroy, LocalBranching):
             raise ConfigError("a score map needs solver=lns/scored and task.reference with local branching")
         scorer: Any = model or solver.destroy.scorer
@@ -75,6 +73,7 @@ class ScoreMaps(ProblemTask):
             raise ConfigError(f"task.size is {size}; local branching needs a k of 1 at least")
         self.scorer: Scorer = scorer
         self.size, self.path, self.expert = size, path, reference.destroy
+        self.seed = seed
         self.incumbents, self.between = incumbents, between
         self.model = model
 

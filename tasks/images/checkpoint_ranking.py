@@ -21,17 +21,7 @@ class CheckpointRanking(ProblemTask):
 
     ``spearman_<signal>_within`` and ``lost_<signal>_within`` are means over the recipes, ``..._across`` are of the
     checkpoints of all recipes together, and ``gain_<signal>_within`` is the correlation within less that across.
-
-    Parameters
-    ----------
-    seed
-        Not used: the curves determine all.
-    model, solver
-        None.
     """
-
-    def __init__(self, seed: int, model: None = None, solver: None = None) -> None:
-        super().__init__(seed, [f"spearman_{signal}_{level}" for signal in SIGNALS for level in ("within", "across")])
 
     def result(self, index: int, name: str, problem: JudgedCheckpoints) -> InstanceResult:
         """Both levels for the trainings of one seed."""

@@ -31,8 +31,6 @@ class CheckpointEvaluation(lightning.LightningModule):
     part
         Path of the module to judge within the trained network ("teacher"), which has an ``encoder`` or is one; None for the
         network itself.
-    model, solver
-        None: the network is the run's.
 
     Raises
     ------
@@ -45,8 +43,6 @@ class CheckpointEvaluation(lightning.LightningModule):
         checkpoint: str | Mapping[str, Any] | None,
         protocols: Suite,
         part: str | None = None,
-        model: None = None,
-        solver: None = None,
     ) -> None:
         super().__init__()
         self.run = TrainedRun.at(checkpoint)

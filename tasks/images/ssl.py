@@ -63,8 +63,6 @@ class SelfSupervised(lightning.LightningModule):
         Whether the encoder is compiled.
     seed
         Of the training's own draws.
-    solver
-        None.
 
     Raises
     ------
@@ -86,7 +84,6 @@ class SelfSupervised(lightning.LightningModule):
         channels_last: bool = False,
         compiled: bool = False,
         seed: int = 0,
-        solver: None = None,
     ) -> None:
         super().__init__()
         if warmup < 0:

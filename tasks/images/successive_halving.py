@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as lightning
 import torch
-from torch import nn
 
 from models.ssl.recipe import Recipe
 from runs.errors import ConfigError, SolverFailure
@@ -62,8 +61,6 @@ class SuccessiveHalving(lightning.LightningModule):
         By which candidates become fewer and epochs more.
     settings
         Of :class:`SelfSupervised`.
-    model, solver
-        None.
 
     Raises
     ------
@@ -81,8 +78,6 @@ class SuccessiveHalving(lightning.LightningModule):
         epochs: int = 8,
         factor: int = 2,
         settings: Mapping[str, Any] | None = None,
-        model: nn.Module | None = None,
-        solver: None = None,
     ) -> None:
         super().__init__()
         if len(candidates) < 2:

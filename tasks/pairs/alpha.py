@@ -31,16 +31,12 @@ class AlphaTheory(ProblemTask):
 
     Parameters
     ----------
-    seed
-        Not used: a batch determines all.
     temperature
         T.
     powers
         p, of the distance in the weights.
     drawn
         The first so many batches get figures.
-    model, solver
-        None.
 
     Raises
     ------
@@ -50,14 +46,11 @@ class AlphaTheory(ProblemTask):
 
     def __init__(
         self,
-        seed: int,
         temperature: float,
         powers: Sequence[float],
         drawn: int = 2,
-        model: None = None,
-        solver: None = None,
     ) -> None:
-        super().__init__(seed, [f"gradient_error_{label(power)}" for power in powers])
+        super().__init__()
         if not temperature > 0 or not powers or not all(power > 0 for power in powers):
             raise ConfigError(f"task.temperature is {temperature}, task.powers {list(powers)}; all must be positive")
         self.temperature, self.powers, self.drawn = temperature, powers, drawn

@@ -45,8 +45,6 @@ class SpectralTheory(ProblemTask):
         Of Barlow Twins.
     drawn
         The first so many graphs get figures.
-    model, solver
-        None.
 
     Raises
     ------
@@ -64,8 +62,6 @@ class SpectralTheory(ProblemTask):
         canonical_dimension: int,
         redundancies: Sequence[float],
         drawn: int = 2,
-        model: None = None,
-        solver: None = None,
     ) -> None:
         for key, values in (("weights", weights), ("redundancies", redundancies)):
             if not values or not all(value > 0 for value in values):
@@ -78,15 +74,8 @@ class SpectralTheory(ProblemTask):
         self.contrastive = SpectralContrastive(dimension)
         self.vicregs = {weight: GraphVICReg(dimension, weight) for weight in weights}
         self.barlows = {weight: LinearBarlow(canonical_dimension, weight) for weight in redundancies}
-        super().__init__(
-            seed,
-            (
-                "contrastive_angle",
-                "contrastive_eigenvalue_error",
-                *(f"trace_error_{label(weight)}" for weight in weights),
-                *(f"cca_angle_{label(weight)}" for weight in redundancies),
-            ),
-        )
+        super().__init__()
+        self.seed = seed
         self.dimension, self.correlations, self.samples, self.drawn = dimension, correlations, samples, drawn
 
     def result(self, index: int, name: str, problem: PairGraph) -> InstanceResult:

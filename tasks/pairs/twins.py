@@ -18,16 +18,6 @@ from tasks.problems import ProblemTask
 
 ALIVE = 1e-3
 """A mode whose s is above this has survived."""
-SUMMARY = (
-    "final_correlation",
-    "surviving",
-    "effective_rank",
-    "effective_rank_gain",
-    "invariant_error",
-    "fixed_point_error",
-    "sgd_error_p",
-    "sgd_error_s",
-)
 
 
 class LinearTwinsTheory(ProblemTask):
@@ -53,8 +43,6 @@ class LinearTwinsTheory(ProblemTask):
         The first so many starts get figures.
     points
         Observations of the flow.
-    model
-        None.
 
     Raises
     ------
@@ -73,11 +61,11 @@ class LinearTwinsTheory(ProblemTask):
         short_memory: float | None = None,
         drawn: int = 2,
         points: int = 201,
-        model: None = None,
     ) -> None:
-        super().__init__(seed, (*SUMMARY, *(() if short_memory is None else ("sgd_error_s_short_memory",))))
+        super().__init__()
         if not horizon > 0 or points < 20:
             raise ConfigError(f"task.horizon is {horizon} and task.points {points}; give a positive time and 20 points")
+        self.seed = seed
         self.solver, self.budget = solver, Budget(**budget)
         self.rates, self.sgd = Rates(**rates), SGD(**sgd)
         self.short_memory = None if short_memory is None else Rates(**{**rates, "forgetting": short_memory})

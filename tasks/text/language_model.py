@@ -45,8 +45,6 @@ class LanguageModeling(lightning.LightningModule):
         First position, counted from 0, whose attention counts in the entropy.
     map_steps
         Steps at which the attention maps of the first evaluation sequence are kept.
-    solver
-        None.
 
     Raises
     ------
@@ -63,7 +61,6 @@ class LanguageModeling(lightning.LightningModule):
         decay: float = 0.95,
         first_query: int = 10,
         map_steps: Iterable[int] = (),
-        solver: None = None,
     ) -> None:
         super().__init__()
         for name, value in (("feed_forward_ratio", feed_forward_ratio), ("decay", decay)):

@@ -20,19 +20,6 @@ from tasks.text import theorems
 from tasks.text.learning_rates import LearningRates, control, entropies
 from tasks.text.sgd_beside_flow import SGD, compare
 
-SUMMARY = (
-    "distinct_rising",
-    "common_falling",
-    "growth_factor_spread",
-    "relative_gain_error",
-    "snap_form_error",
-    "fitting_time_ratio",
-    "entropy_of_ratio",
-    "entropy_of_rate",
-    "sgd_error_Y",
-    "sgd_error_Z",
-)
-
 
 class TheoryOfTraining(ProblemTask):
     """Theorems 2 to 4, learning-rate control and SGD, for every vocabulary, on the dynamics that ``solver`` follows.
@@ -62,8 +49,6 @@ class TheoryOfTraining(ProblemTask):
         The first so many vocabularies get figures.
     points
         Observations of a path.
-    model
-        None; the model is in the solver.
 
     Raises
     ------
@@ -84,9 +69,8 @@ class TheoryOfTraining(ProblemTask):
         sgd: dict[str, Any] | None,
         drawn: int = 2,
         points: int = 181,
-        model: None = None,
     ) -> None:
-        super().__init__(seed, SUMMARY)
+        super().__init__()
         for key, rate in (("eta_y", eta_y), ("eta_z", eta_z)):
             if not rate > 0:
                 raise ConfigError(f"task.{key} is {rate}; a learning rate must be positive")
@@ -98,6 +82,7 @@ class TheoryOfTraining(ProblemTask):
             raise ConfigError(f"task.sweep is {list(sweep)}; give rates eta_y in increasing order")
         if points < 50:
             raise ConfigError(f"task.points is {points}; give at least 50, or the fits have nothing to go by")
+        self.seed = seed
         self.solver, self.budget = solver, Budget(**budget)
         self.eta_y, self.eta_z, self.horizon = eta_y, eta_z, horizon
         self.sweep, self.points, self.drawn = list(sweep), points, drawn

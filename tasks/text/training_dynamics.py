@@ -93,7 +93,6 @@ class TrainingDynamics(lightning.LightningModule):
         snapshots: Sequence[int] = (),
         paper: str = "",
         cells_reported: bool = True,
-        solver: None = None,
     ) -> None:
         super().__init__()
         _check(eta_z, ratio, snapshots, steps)

@@ -23,9 +23,7 @@ def make(item: int, journal: str, seconds: float) -> bytes:
 class Collecting(lightning.LightningModule):
     """Every copy wants all ``items``; the metric ``made`` says how many this one had to make."""
 
-    def __init__(
-        self, items: int, copy: int, seconds: float, journal: str, cache: str, model: None = None, solver: None = None
-    ) -> None:
+    def __init__(self, items: int, copy: int, seconds: float, journal: str, cache: str) -> None:
         super().__init__()
         self.items, self.make = items, functools.partial(make, journal=journal, seconds=seconds)
         self.collection = ArtifactCache(cache).collection("squares", {"items": items})

@@ -35,12 +35,11 @@ class ToyRegression(lightning.LightningModule):
         self,
         model: torch.nn.Module,
         optimizer: Callable[..., torch.optim.Optimizer],
-        solver: None = None,
         step_seconds: float = 0.0,
         poison_step: int | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["model", "optimizer", "solver"])
+        self.save_hyperparameters(ignore=["model", "optimizer"])
         self.model = model
         self.optimizer = optimizer
 

@@ -25,7 +25,7 @@ class OneItem(lightning.LightningDataModule):
 class Misbehaving(lightning.LightningModule):
     """``manner``: ok, raise, exit, kill, kill_once, slow. Each execution appends a line to ``journal``."""
 
-    def __init__(self, manner: str, seconds: float, journal: str, seed: int, model: None = None, solver: None = None):
+    def __init__(self, manner: str, seconds: float, journal: str, seed: int):
         super().__init__()
         self.manner, self.seconds, self.journal, self.seed = manner, seconds, Path(journal), seed
 

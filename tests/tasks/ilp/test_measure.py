@@ -5,7 +5,7 @@ import pytest
 
 from runs.anytime import Trace
 from solvers.base import Solution, Status
-from tasks.ilp.search import per_iteration
+from tasks.ilp.measure import per_iteration
 
 
 def solution(**log):

@@ -1,0 +1,115 @@
+"""A search task of any domain: what it reports, what it does not believe, and how it goes on after a signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as lightning
+
+from data.modules import ProblemData
+from runs.anytime import Trace
+from runs.interrupt import Interrupted
+from runs.record import instances
+from runs.record.instances import InstanceResult
+from solvers.base import Solution, Status
+from tasks.search import Search
+
+
+@dataclass(frozen=True)
+class Hill:
+    """Find the x in [0, 9] of the greatest height - (x - top)^2."""
+
+    name: str
+    top: int
+
+    def objective(self, assignment: np.ndarray) -> float:
+        return -float((assignment[0] - self.top) ** 2)
+
+    def is_feasible(self, assignment: np.ndarray) -> bool:
+        return 0 <= assignment[0] <= 9
+
+
+class Hills(ProblemData):
+    """Two hills; the top of the first is known."""
+
+    name = "hills"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.test_problems = list(enumerate([Hill("low", 3), Hill("high", 30)]))  # type: ignore[assignment]
+
+    def problem_optimum(self, name: str) -> float | None:
+        return {"low": 0.0}.get(name)
+
+
+class Stepping:
+    """Steps right; lies about what it found. Stopped once after ``stops_at`` steps, it leaves its place."""
+
+    def __init__(self, stops_at: int | None = None) -> None:
+        self.stops_at, self.solved = stops_at, 0
+
+    def solve(self, problem: Hill, *, budget: Any, checkpoint: Any, rng: Any, **others: Any) -> Solution:
+        saved = checkpoint.load()
+        x = int(saved["x"]) if saved else 0
+        trace = Trace(maximize=True)
+        while x < budget.evaluations:
+            if x == self.stops_at and not saved:
+                checkpoint.save({"x": np.array(x)})
+                return Solution(np.array([x]), 99.0, True, Status.INTERRUPTED, trace)
+            x += 1
+            trace.record(0.5 * x, x, problem.objective(np.array([x])))
+        self.solved += 1
+        return Solution(np.array([x]), 99.0, True, Status.FEASIBLE, trace)
+
+
+def searched(folder: Path, solver: Stepping, evaluations: int = 5) -> dict[str, InstanceResult]:
+    def measure(problem: Hill, solution: Solution) -> dict[str, float]:
+        return {"height": solution.objective, "left": problem.top - solution.assignment[0]}  # type: ignore[index]
+
+    task = Search(solver, {"evaluations": evaluations}, seed=0, measure=measure)  # type: ignore[arg-type]
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=folder, enable_checkpointing=False
+    )
+    (means,) = trainer.test(task, datamodule=Hills(), verbose=False)
+    found = {result.name: result for result in instances.load_all(folder)}
+    assert means == pytest.approx(instances.means(list(found.values())))
+    return found
+
+
+def test_what_the_domain_measures_stands_beside_what_every_search_reports(tmp_path: Path) -> None:
+    low = searched(tmp_path, Stepping())["hills/low"]
+    assert low.metrics == {
+        "height": -4.0, "left": -2.0, "feasible": 1.0, "seconds": 2.5, "evaluations": 5.0, "evaluations_per_second": 2.0,
+        "optimum": 0.0, "primal_gap": 1.0,
+    }  # fmt: skip
+    assert low.assignment is not None and low.assignment.tolist() == [5]
+    assert low.trace is not None and low.trace.objective[-1] == -4.0
+
+
+def test_the_problem_is_believed_and_not_the_solver(tmp_path: Path) -> None:
+    results = searched(tmp_path, Stepping(), evaluations=12)
+    assert [results["hills/low"].metrics[key] for key in ("feasible", "primal_gap")] == [0.0, 1.0]
+    assert np.isnan(results["hills/high"].metrics["height"])
+
+
+def test_no_gap_without_a_known_optimum(tmp_path: Path) -> None:
+    assert not {"optimum", "primal_gap"} & searched(tmp_path, Stepping())["hills/high"].metrics.keys()
+
+
+def test_a_stopped_search_leaves_no_result_goes_on_from_its_state_and_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        searched(tmp_path, Stepping(stops_at=3))
+    assert not instances.load_all(tmp_path)
+    solver = Stepping(stops_at=3)
+    with pytest.raises(Interrupted):  # the first hill from its state, the second from the start
+        searched(tmp_path, solver)
+    assert solver.solved == 1
+    assert searched(tmp_path, Stepping())["hills/low"].trace.evaluations == [4, 5]  # type: ignore[union-attr]
+    again = Stepping()
+    searched(tmp_path, again)
+    assert again.solved == 0
+    assert not list(tmp_path.rglob("*.state.npz"))
