@@ -26,6 +26,11 @@ class Measure(Protocol):
     def __call__(self, problem: Any, solution: Solution) -> dict[str, float]: ...
 
 
+def objective(problem: Any, solution: Solution) -> dict[str, float]:
+    """The objective and nothing else, as a :class:`Measure`."""
+    return {"objective": solution.objective}
+
+
 class Search(ProblemTask):
     """Runs a solver on every instance, checks what it returns and measures it.
 
@@ -46,7 +51,7 @@ class Search(ProblemTask):
     seed
         Seed of the searches.
     measure
-        Called as ``measure(problem, solution)`` for each instance.
+        Called as ``measure(problem, solution)`` for each instance; default ``objective``.
     checkpoint_seconds
         How much search a killed run loses at most.
     model
@@ -58,7 +63,7 @@ class Search(ProblemTask):
         solver: Solver,
         budget: dict[str, Any],
         seed: int,
-        measure: Measure,
+        measure: Measure = objective,
         checkpoint_seconds: float = 1.0,
         model: torch.nn.Module | None = None,
     ) -> None:

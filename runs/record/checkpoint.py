@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import zipfile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,16 @@ def prefixed(prefix: str, state: State) -> State:
 def under(prefix: str, state: State) -> State:
     """The state of the part that was joined as ``prefix``."""
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def random_state(state: Any) -> np.ndarray:
+    """The ``state`` of a numpy bit generator as (bytes,) uint8."""
+    return np.frombuffer(json.dumps(state, default=lambda array: array.tolist()).encode(), np.uint8)
+
+
+def bit_generator_state(array: np.ndarray) -> Any:
+    """Inverse of :func:`random_state`."""
+    return json.loads(array.tobytes())
 
 
 class Checkpoint(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from data.ilp.problem import ILP
 from runs.anytime import Trace
 from runs.errors import InvalidProblem
-from runs.record.checkpoint import State, prefixed, under
+from runs.record.checkpoint import State, bit_generator_state, prefixed, random_state, under
 from solvers.base import Budget, Meter, Solution, Status
 from solvers.lns.improvement import improves
 from solvers.lns.repair import Repaired
@@ -149,7 +148,7 @@ class Search:
             "evaluations": np.array(self.meter.evaluations),
             "seconds": np.array(self.meter.seconds),
             "last": np.array([self.last_improvement, self.last_seconds]),
-            "rng": np.frombuffer(json.dumps(rng_state, default=lambda array: array.tolist()).encode(), np.uint8),
+            "rng": random_state(rng_state),
         }
         arrays |= prefixed("trace/", self.trace.to_arrays())
         arrays |= prefixed("log/", {name: np.asarray(self.log[name], dtype) for name, dtype in COLUMNS.items()})
@@ -169,7 +168,7 @@ class Search:
             )
         budget = self.meter.budget
         self.meter = budget.start(float(arrays["seconds"]), int(arrays["evaluations"]))
-        self.rng.bit_generator.state = json.loads(arrays["rng"].tobytes())
+        self.rng.bit_generator.state = bit_generator_state(arrays["rng"])
         self.pool = tuple(arrays["pool"])
         self.k = int(arrays["k"])
         self.last_improvement, self.last_seconds = (float(value) for value in arrays["last"])

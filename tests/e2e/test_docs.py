@@ -66,7 +66,7 @@ def test_the_method_of_the_page_stands_beside_random_in_a_report(checkout: Path)
 
 
 def test_the_paper_of_the_page_is_trained_swept_and_judged_and_an_own_folder_builds_on_it(checkout: Path) -> None:
-    printed = run_commands(checkout, "A paper", "Your own folder")
+    printed = run_commands(checkout, "A paper", "A search", "Your own folder")
     (folder,) = (path.parent for path in checkout.glob("outputs/ripples/activation_small-*/report.csv"))
     results = pd.read_parquet(folder / "results.parquet")
     assert len(results[results["metric"] == "error"]) == 6
@@ -75,6 +75,10 @@ def test_the_paper_of_the_page_is_trained_swept_and_judged_and_an_own_folder_bui
     verdicts = pd.read_csv(folder / "claims.csv").set_index("claim")["status"]
     assert verdicts["sine_beats_relu"] in ("reproduced", "contradicted", "inconclusive")
     assert re.search(r"not run +ripples: At the paper's size", printed)
+    (searched,) = checkout.glob("outputs/ripples/basins_small-*/report.csv")
+    assert pd.read_csv(searched.parent / "claims.csv").set_index("claim")["status"]["leaps_come_closer"] == "reproduced"
+    metrics = set(pd.read_parquet(searched.parent / "results.parquet")["metric"])
+    assert {"height", "distance", "feasible", "seconds", "evaluations", "primal_gap"} <= metrics
     (own,) = checkout.glob("outputs/waves/wide-*/report.csv")
     assert {"sine", "waves"} <= set(pd.read_csv(own)["method"])
 
