@@ -18,14 +18,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from runs.claims import statistics
-from runs.claims.number_format import interval, largest, number, quantity
+from runs.claims.metric import Metric
+from runs.claims.metrics import PaperMetrics
+from runs.claims.number_format import largest, number
 from runs.errors import RepriseError
 from runs.files import atomic_write
 from runs.names import NOT_PART_OF_A_RUN
-from runs.record.searches import OPTIMUM, Searches, with_anytime_metrics
+from runs.record.searches import DEPENDS_ON_THE_OTHERS, OPTIMUM, Searches, with_anytime_metrics
 from runs.record.sweep_folder import Sweep, load
 from runs.record.variants import flatten
 from runs.report import html
+from runs.report.declared import metrics_of
 
 COLUMNS = ["method", "metric", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "p_value", "n", "test"]
 FEW_INSTANCES = 6
@@ -38,12 +41,14 @@ class Comparison:
     """What differs between two sweeps.
 
     ``table`` has :data:`COLUMNS`: ``difference`` is B - A with its interval, ``p_value`` adjusted over all rows (Holm).
-    ``settings`` are the configuration keys whose values differ, each with the values in A and in B.
+    ``metrics`` says how they are shown. ``settings`` are the configuration keys whose values differ, with those in A and
+    in B.
     """
 
     a: Path
     b: Path
     table: pd.DataFrame
+    metrics: dict[str, Metric]
     settings: list[tuple[str, str, str]]
     only_a: list[str]
     only_b: list[str]
@@ -64,7 +69,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     results = [_results(sweep, joint) for sweep in (first, second)]
     methods = [sorted(set(frame["method"])) for frame in results]
     pairs = _method_pairs(*methods)
-    rows = [row for names in pairs for row in _rows(results[0], results[1], *names)]
+    metrics = _metrics(first, second, results, joint)
+    rows = [row for names in pairs for row in _rows(results[0], results[1], *names, metrics)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_value"] = statistics.holm(table["p_value"].to_numpy(dtype=float))
     matched = [{names[i] for names in pairs} for i in (0, 1)]
@@ -72,6 +78,7 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
         a=first.folder,
         b=second.folder,
         table=table,
+        metrics=metrics,
         settings=_settings(first, second),
         only_a=[name for name in methods[0] if name not in matched[0]],
         only_b=[name for name in methods[1] if name not in matched[1]],
@@ -88,7 +95,7 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
         title=f"{comparison.a.resolve().name} and {comparison.b.resolve().name}",
         contents=[],
         comparison=comparison,
-        rows=comparison.table.to_dict("records"),
+        rows=[row | {"shown": comparison.metrics[row["metric"]]} for row in comparison.table.to_dict("records")],
     )
     with FileLock(folder / ".compare.lock", is_singleton=False):
         atomic_write(csv, comparison.table.to_csv(index=False).encode())
@@ -98,12 +105,10 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
 
 def _results(sweep: Sweep, joint: Searches) -> pd.DataFrame:
     own = Searches(
-        Searches.of(sweep).entries, joint.best, joint.horizon, joint.rivalled, joint.main_clock, joint.moments
+        Searches.of(sweep).entries, joint.best, joint.horizon, joint.compared, joint.main_clock, joint.moments
     )
     results = with_anytime_metrics(sweep.results, own)
-    comparable = ~results["metric"].isin(
-        (OPTIMUM, "best_performing_rate")
-    )  # the rate depends on who else is in the sweep
+    comparable = ~results["metric"].isin((OPTIMUM, *DEPENDS_ON_THE_OTHERS))
     return results[comparable & np.isfinite(results["value"].astype(float))]
 
 
@@ -114,11 +119,24 @@ def _method_pairs(a: list[str], b: list[str]) -> list[tuple[str, str]]:
     return [(name, name) for name in a if name in b]
 
 
-def _rows(a: pd.DataFrame, b: pd.DataFrame, method_a: str, method_b: str) -> list[dict[str, Any]]:
+def _metrics(a: Sweep, b: Sweep, results: list[pd.DataFrame], searches: Searches) -> dict[str, Metric]:
+    """How every metric is shown; the headlines of A's experiments first."""
+    declared = PaperMetrics({**metrics_of(b), **metrics_of(a)})
+    measured = {(paper, name) for frame in results for paper, name in zip(frame["paper"], frame["metric"], strict=True)}
+    names = {name for _, name in measured}
+    ahead = [n for paper, name in a.experiments for n in declared[paper].headline(name, names, searches.main_clock)]
+    shown = declared.shown(measured)
+    return {name: shown[name] for name in dict.fromkeys([*ahead, *shown])}
+
+
+def _rows(
+    a: pd.DataFrame, b: pd.DataFrame, method_a: str, method_b: str, metrics: dict[str, Metric]
+) -> list[dict[str, Any]]:
     a, b = a[a["method"] == method_a], b[b["method"] == method_b]
     label = method_a if method_a == method_b else f"{method_a} / {method_b}"
     rows = []
-    for metric in sorted(set(a["metric"]) & set(b["metric"])):
+    both = set(a["metric"]) & set(b["metric"])
+    for metric in (name for name in metrics if name in both):
         left, right = a[a["metric"] == metric], b[b["metric"] == metric]
         means = left["value"].mean(), right["value"].mean()
         rows.append({"method": label, "metric": metric, "mean_a": means[0], "mean_b": means[1], **_test(left, right)})
@@ -183,13 +201,13 @@ def _print(comparison: Comparison) -> None:
     for name in ("method", "metric", "A", "B", "B - A", "p (Holm)", "n"):
         table.add_column(name, justify="left" if name in ("method", "metric") else "right", overflow="fold")
     for row in comparison.table.to_dict("records"):
-        metric = str(row["metric"])
+        metric = comparison.metrics[str(row["metric"])]
         scale = largest((row["mean_a"], row["mean_b"]))
-        bounds = interval(row["ci_low"], row["ci_high"], metric, scale)
-        cells = [quantity(row[name], metric, scale=scale) for name in ("mean_a", "mean_b", "difference")]
+        bounds = metric.interval(row["ci_low"], row["ci_high"], scale)
+        cells = [metric.quantity(row[name], scale) for name in ("mean_a", "mean_b", "difference")]
         cells[2] = f"{cells[2]}\n{bounds}".strip()
         style = "bold" if row["p_value"] < LEVEL else ""
-        texts = (row["method"], metric, *cells, number(row["p_value"], 2), row["n"])
+        texts = (row["method"], metric.label, *cells, number(row["p_value"], 2), row["n"])
         table.add_row(*(escape(str(text)) for text in texts), style=style)
     console.print(table)
     for name, methods in (("A", comparison.only_a), ("B", comparison.only_b)):

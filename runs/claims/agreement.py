@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from runs.claims.blocks import blocks
-from runs.claims.number_format import interval, number, quantity
+from runs.claims.metric import Metric
+from runs.claims.metrics import UNDECLARED, PaperMetrics
+from runs.claims.number_format import number
 from runs.claims.published import Published
 from runs.claims.statistics import Interval, Sample, holm, welch_test
 
@@ -27,7 +29,7 @@ class Agreement:
     entry
         The published number.
     experiment, metric
-        Where ours comes from; the metric as the summary names it, ``accuracy/wikitext`` for one of several data sets.
+        Where ours comes from, and how it is shown; ``accuracy/wikitext`` is the metric of one of several data sets.
     ours, theirs
         Mean, standard deviation and number of seeds. Of ours, each seed counts with its mean over the instances.
     difference
@@ -39,7 +41,7 @@ class Agreement:
 
     entry: Published
     experiment: str
-    metric: str
+    metric: Metric
     ours: Sample
     theirs: Sample
     difference: Interval
@@ -53,12 +55,22 @@ class Agreement:
     def row(self) -> dict[str, object]:
         """The entry of ``published.csv``."""
         entry, ours, theirs, found = self.entry, self.ours, self.theirs, self.difference
-        values: list[object] = [entry.paper, self.experiment, entry.method, self.metric, ours.mean, ours.std, ours.n]
+        values: list[object] = [
+            entry.paper,
+            self.experiment,
+            entry.method,
+            self.metric.name,
+            ours.mean,
+            ours.std,
+            ours.n,
+        ]
         values += [theirs.mean, theirs.std, theirs.n or None, found.mean, found.low, found.high]
         return dict(zip(PUBLISHED_COLUMNS, (*values, self.p_value, self.adjusted, entry.source), strict=True))
 
 
-def agreements(results: pd.DataFrame, published: Iterable[Published], level: float = LEVEL) -> list[Agreement]:
+def agreements(
+    results: pd.DataFrame, published: Iterable[Published], metrics: PaperMetrics = UNDECLARED, level: float = LEVEL
+) -> list[Agreement]:
     """Every published number that has a counterpart in the results, tested where possible.
 
     References
@@ -66,7 +78,7 @@ def agreements(results: pd.DataFrame, published: Iterable[Published], level: flo
     Welch, The generalization of "Student's" problem when several different population variances are involved,
     Biometrika 34 (1947).
     """
-    found = list(_agreements(results, [entry for entry in published if entry.value is not None], level))
+    found = list(_agreements(results, [entry for entry in published if entry.value is not None], metrics, level))
     adjusted = [float("nan")] * len(found)
     for experiment in {(item.entry.paper, item.experiment) for item in found}:
         tested = [i for i, a in enumerate(found) if a.tested and (a.entry.paper, a.experiment) == experiment]
@@ -80,12 +92,13 @@ def in_words(found: Sequence[Agreement], shown: Agreement, level: float = LEVEL)
     tested = [item for item in found if item.tested]
     differing = sum(item.adjusted < level for item in tested)
     untested = f" ({len(found) - len(tested)} more lack a spread, theirs or ours)" if len(tested) < len(found) else ""
-    ours, theirs = (quantity(side.mean, shown.metric, shown.entry.unit) for side in (shown.ours, shown.theirs))
-    bounds = interval(shown.difference.low, shown.difference.high, shown.metric, abs(shown.theirs.mean))
+    metric, difference = shown.metric, shown.difference
+    ours, theirs = (metric.quantity(side.mean) for side in (shown.ours, shown.theirs))
+    bounds = metric.interval(difference.low, difference.high, abs(shown.theirs.mean))
     return (
         f"{len(tested) - differing} of {len(tested)} published numbers agree within sampling error{untested}; "
-        f"{'clearest' if differing else 'largest'} difference {quantity(shown.difference.mean, shown.metric)} {bounds}: "
-        f"{shown.entry.method} {shown.metric}, ours {ours}, published {theirs} (p {number(shown.adjusted, 2)})"
+        f"{'clearest' if differing else 'largest'} difference {metric.quantity(difference.mean)} {bounds}: "
+        f"{shown.entry.method} {metric.label}, ours {ours}, published {theirs} (p {number(shown.adjusted, 2)})"
     )
 
 
@@ -100,22 +113,24 @@ def shown_difference(found: Sequence[Agreement], level: float = LEVEL) -> Agreem
     return max(tested, key=lambda item: abs(item.difference.mean))
 
 
-def _agreements(results: pd.DataFrame, published: list[Published], level: float) -> Iterator[Agreement]:
+def _agreements(
+    results: pd.DataFrame, published: list[Published], metrics: PaperMetrics, level: float
+) -> Iterator[Agreement]:
     seen: set[tuple[str, Published]] = set()  # a number for all data sets is not one for each of them
     for paper, experiment, method, metric, dataset, name, group in blocks(results):
         for entry in published:
             fits = paper == entry.paper and entry.fits(experiment, method, metric, dataset)
             if fits and (experiment, entry) not in seen:
                 seen.add((experiment, entry))
-                yield _agreement(entry, experiment, name, group, level)
+                yield _agreement(entry, experiment, metrics.of(paper, name), group, level)
 
 
-def _agreement(entry: Published, experiment: str, name: str, group: pd.DataFrame, level: float) -> Agreement:
+def _agreement(entry: Published, experiment: str, metric: Metric, group: pd.DataFrame, level: float) -> Agreement:
     finite = group[np.isfinite(group["value"].astype(float))]
     by_seed = finite.groupby("seed")["value"].mean()
     ours = Sample(float(by_seed.mean()), float(by_seed.std(ddof=1)), len(by_seed))
-    value, std = entry.in_our_unit(entry.value), entry.in_our_unit(entry.std)
+    value, std = metric.in_our_unit(entry.value, entry.unit), metric.in_our_unit(entry.std, entry.unit)
     assert value is not None
     theirs = Sample(value, float("nan") if std is None else std, entry.n or 0)
     difference, p_value = welch_test(ours, theirs, level)
-    return Agreement(entry, experiment, name, ours, theirs, difference, p_value)
+    return Agreement(entry, experiment, metric, ours, theirs, difference, p_value)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import numpy as np
-
 from runs.anytime import Clock
 from runs.claims import statistics
-from runs.claims.published import CONF, read_entries
-from runs.errors import ConfigError, nearest
+from runs.claims.declaration import CONF, mapping, number, one_of, only, read, text
+from runs.errors import ConfigError
 
 PUBLISHED = "published"
 _TEST_FIELDS = ("kind", "over", "level", "minimal_effect", "relative", "at")
@@ -87,7 +85,7 @@ def load_claims(paper: str, conf: Path = CONF) -> list[Claim]:
         The file breaks the format: names file, entry and field.
     """
     path = conf / "experiment" / paper / "claims.yaml"
-    claims = [_parse(path, paper, i, item) for i, item in enumerate(read_entries(path))]
+    claims = [_parse(path, paper, i, item) for i, item in enumerate(read(path, list))]
     ids = [claim.id for claim in claims]
     if twice := next((name for name in ids if ids.count(name) > 1), None):
         raise ConfigError(f"{path}: entry '{twice}': field 'id' is used twice; ids must be unique")
@@ -97,27 +95,22 @@ def load_claims(paper: str, conf: Path = CONF) -> list[Claim]:
 def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
     label = f"'{item['id']}'" if isinstance(item, dict) and isinstance(item.get("id"), str) else str(position + 1)
     where = f"{path}: entry {label}"
-    if not isinstance(item, dict):
-        raise ConfigError(f"{where}: expected a mapping, found {type(item).__name__}")
-    test = item.get("test") or {}
+    test = mapping(where, item).get("test") or {}
     if not isinstance(test, dict):
         raise ConfigError(f"{where}: field 'test' must be a mapping such as {{kind: wilcoxon, over: instances}}")
-    for given, known, prefix in ((item, (*_REQUIRED, *_OPTIONAL), ""), (test, _TEST_FIELDS, "test.")):
-        if unknown := next((name for name in given if name not in known), None):
-            raise ConfigError(f"{where}: unknown field '{prefix}{unknown}'{nearest(str(unknown), known)}")
-    for name in _REQUIRED:
-        if name != "against" and (not isinstance(item.get(name), str) or not item[name].strip()):
-            raise ConfigError(f"{where}: field '{name}' must be a text, found {item.get(name)!r}")
-    _one_of(where, "better", item["better"], ("lower", "higher"))
-    kind = _one_of(where, "test.kind", test.get("kind", "wilcoxon"), (*statistics.TEST_KINDS, "welch"))
+    only(where, item, (*_REQUIRED, *_OPTIONAL))
+    only(where, test, _TEST_FIELDS, "test.")
+    texts = {name: text(where, name, item.get(name)) for name in _REQUIRED if name != "against"}
+    one_of(where, "better", item["better"], ("lower", "higher"))
+    kind = one_of(where, "test.kind", test.get("kind", "wilcoxon"), (*statistics.TEST_KINDS, "welch"))
     if (item.get("against") == PUBLISHED) != (kind == "welch"):
         raise ConfigError(f"{where}: 'against: {PUBLISHED}' and 'test.kind: welch' need each other")
     if kind == "welch":
         _refuse_what_pairs_need(where, test)
-    over = _one_of(
+    over = one_of(
         where, "test.over", test.get("over", "seeds" if kind == "welch" else "instances"), ("instances", "seeds")
     )
-    level = _number(where, "test.level", test.get("level", 0.05))
+    level = number(where, "test.level", test.get("level", 0.05))
     if not 0 < level < 1:
         raise ConfigError(f"{where}: field 'test.level' must lie between 0 and 1, found {level:g}")
     if not isinstance(test.get("relative", False), bool):
@@ -126,12 +119,12 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
         raise ConfigError(f"{where}: field 'experiment' must read {paper}/<name>, found '{item['experiment']}'")
     return Claim(
         paper=paper,
-        **{name: item[name].strip() for name in _REQUIRED if name != "against"},
+        **texts,
         against=_parse_against(where, item.get("against")),
         kind=cast(Any, kind),
         over=over,
         level=level,
-        minimal_effect=_number(where, "test.minimal_effect", test.get("minimal_effect", 0.0)),
+        minimal_effect=number(where, "test.minimal_effect", test.get("minimal_effect", 0.0)),
         relative=test.get("relative", False),
         at=_parse_at(where, test.get("at")),
         controls=_parse_controls(where, item.get("controls", {}), item),
@@ -177,16 +170,4 @@ def _parse_at(where: str, value: Any) -> tuple[Clock, float] | None:
     if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("seconds", "evaluations"):
         raise ConfigError(f"{where}: field 'test.at' must be {{seconds: x}} or {{evaluations: x}}, found {value!r}")
     clock, position = next(iter(value.items()))
-    return clock, _number(where, f"test.at.{clock}", position)
-
-
-def _one_of(where: str, name: str, value: Any, known: Sequence[str]) -> str:
-    if value not in known:
-        raise ConfigError(f"{where}: field '{name}' must be {' or '.join(known)}, found {value!r}")
-    return str(value)
-
-
-def _number(where: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise ConfigError(f"{where}: field '{name}' must be a number, found {value!r}")
-    return float(value)
+    return clock, number(where, f"test.at.{clock}", position)

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from runs.claims.metrics import FRACTIONS
-
 NONE = "\u2013"
 """Stands where there is no number."""
 NEGLIGIBLE = 1e-12
@@ -26,23 +24,6 @@ def number(value: Any, digits: int = 4) -> str:
     return str(value)
 
 
-def quantity(value: Any, metric: str, unit: str = "", scale: float = 0.0) -> str:
-    """A value of a metric; rates and gaps in percent; 0 where it is nothing beside ``scale``."""
-    value = snapped(value, 1.0 if is_percent(metric) else scale)
-    text = number(value * 100, 3) + " %" if is_percent(metric) and is_number(value) else number(value)
-    return text if text == NONE or not unit or is_percent(metric) else f"{text} {unit}"
-
-
-def interval(low: Any, high: Any, metric: str = "", scale: float = 0.0) -> str:
-    """A confidence interval, or nothing where the data give none; an end is 0 where it is nothing beside the other."""
-    if not is_number(low) or not is_number(high):
-        return ""
-    factor, digits = (100, 3) if is_percent(metric) else (1, 4)
-    scale = 1.0 if is_percent(metric) else max(scale, abs(low), abs(high))
-    low, high = snapped(low, scale), snapped(high, scale)
-    return f"[{number(low * factor, digits)}, {number(high * factor, digits)}]"
-
-
 def snapped(value: Any, scale: float) -> Any:
     """0 for what rounding errors leave of a difference between numbers of size ``scale``; else the value."""
     return 0.0 if is_number(value) and abs(value) < NEGLIGIBLE * scale else value
@@ -51,11 +32,6 @@ def snapped(value: Any, scale: float) -> Any:
 def largest(values: Iterable[Any]) -> float:
     """The scale of a quantity: the largest magnitude it takes."""
     return max((abs(value) for value in values if is_number(value)), default=0.0)
-
-
-def is_percent(metric: str) -> bool:
-    """True for a metric, or its row of one data set, that reads best in percent."""
-    return metric in FRACTIONS or metric.rsplit("/", 1)[0].split("_at_")[0] in FRACTIONS
 
 
 def sort_key(value: Any) -> str:

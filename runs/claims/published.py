@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from runs.claims.metrics import FRACTIONS
+from runs.claims.declaration import CONF, mapping, number_or_null, only, read, text
+from runs.claims.metrics import Metrics
 from runs.errors import ConfigError
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class Published:
     std, n
         Standard deviation (not error) over ``n`` seeds or repetitions, in the unit of ``value``; None where not printed.
     unit
-        That of our metric; "%" is understood for the metrics that are shown in percent (``runs.claims.metrics.FRACTIONS``).
+        That of our metric; "%" is understood for metrics that are shares of 1 (``format: percent``).
     recalled
         Not checked against the source.
     """
@@ -45,15 +41,6 @@ class Published:
     std: float | None = None
     n: int | None = None
 
-    @property
-    def in_percent(self) -> bool:
-        """True if it is printed in percent where ours is a share."""
-        return self.metric in FRACTIONS and self.unit == "%"
-
-    def in_our_unit(self, number: float | None) -> float | None:
-        """A number of this entry, its value or its standard deviation, in the unit of ours."""
-        return number / 100 if number is not None and self.in_percent else number
-
     def fits(self, experiment: str, method: str, metric: str, dataset: str) -> bool:
         """True if results of ours measure the same thing; the small version of an experiment counts as the experiment."""
         if (method, metric) != (self.method, self.metric):
@@ -63,57 +50,41 @@ class Published:
         return not self.experiment or _same(experiment, self.experiment.rsplit("/", 1)[-1])
 
 
-def load_published(paper: str, conf: Path = CONF) -> list[Published]:
+_FIELDS = tuple(field.name for field in fields(Published) if field.name != "paper")
+
+
+def load_published(paper: str, conf: Path = CONF, metrics: Metrics | None = None) -> list[Published]:
     """The published numbers of a paper; none if it has no such file.
 
     Raises
     ------
     ConfigError
-        The file breaks the format: names file, entry and field.
+        The file breaks the format, or gives a number in another unit than ``metrics`` has: names file, entry and field.
     """
     path = conf / "experiment" / paper / "published.yaml"
-    return [_entry(path, paper, i, item) for i, item in enumerate(read_entries(path))]
+    return [
+        _entry(f"{path}: entry {i + 1}", paper, item, metrics or Metrics()) for i, item in enumerate(read(path, list))
+    ]
 
 
-def read_entries(path: Path) -> list[Any]:
-    """The list in a YAML file; empty if there is no such file.
-
-    Raises
-    ------
-    ConfigError
-        Not YAML, or not a list.
-    """
-    if not path.exists():
-        return []
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if content is None:
-        return []
-    if not isinstance(content, list):
-        raise ConfigError(f"{path}: expected a list of entries, found {type(content).__name__}")
-    return content
-
-
-def _entry(path: Path, paper: str, position: int, item: Any) -> Published:
-    where = f"{path}: entry {position + 1}"
-    if not isinstance(item, dict):
-        raise ConfigError(f"{where}: expected a mapping, found {type(item).__name__}")
-    known = set(Published.__dataclass_fields__) - {"paper"}
-    if unknown := sorted(set(item) - known):
-        raise ConfigError(f"{where}: unknown field '{unknown[0]}'; known are {', '.join(sorted(known))}")
+def _entry(where: str, paper: str, item: Any, metrics: Metrics) -> Published:
+    only(where, mapping(where, item), _FIELDS)
     for name in ("method", "metric", "source"):
-        if not isinstance(item.get(name), str) or not item[name]:
-            raise ConfigError(f"{where}: field '{name}' must be a text, found {item.get(name)!r}")
-    value, (std, n) = _number(where, "value", item.get("value")), _spread(where, item)
-    texts = {name: str(item.get(name) or "") for name in known - {"value", "recalled", "std", "n"}}
+        text(where, name, item.get(name))
+    value, (std, n) = number_or_null(where, "value", item.get("value")), _spread(where, item)
+    texts = {name: str(item.get(name) or "") for name in _FIELDS if name not in ("value", "recalled", "std", "n")}
     recalled = bool(item.get("recalled")) or texts["source"].lower().startswith("recalled")
+    ours = metrics.of(texts["metric"])
+    if ours.declared and texts["unit"] not in ("", ours.unit, ours.shown_unit):
+        raise ConfigError(
+            f"{where}: field 'unit' is '{texts['unit']}', but '{ours.name}' is declared in '{ours.shown_unit}'; "
+            "give the number in that unit"
+        )
     return Published(paper=paper, value=value, recalled=recalled, std=std, n=n, **texts)
 
 
 def _spread(where: str, item: dict[str, Any]) -> tuple[float | None, int | None]:
-    std, n = _number(where, "std", item.get("std")), item.get("n")
+    std, n = number_or_null(where, "std", item.get("std")), item.get("n")
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
         raise ConfigError(f"{where}: field 'n' must be a number of repetitions, 1 or more, found {n!r}")
     if std is not None and std < 0:
@@ -123,14 +94,6 @@ def _spread(where: str, item: dict[str, Any]) -> tuple[float | None, int | None]
     if std is not None and item.get("value") is None:
         raise ConfigError(f"{where}: field 'std' needs field 'value'")
     return std, n
-
-
-def _number(where: str, name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{where}: field '{name}' must be a number or null, found {value!r}")
-    return float(value)
 
 
 def _same(ours: str, theirs: str) -> bool:

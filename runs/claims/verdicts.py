@@ -13,6 +13,7 @@ import pandas as pd
 from runs.claims import statistics
 from runs.claims.agreement import agreements, in_words, shown_difference
 from runs.claims.claim import Claim
+from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
 from runs.errors import ConfigError, nearest
 from runs.record.searches import METRICS_AT, Searches, with_anytime_metrics
@@ -65,6 +66,7 @@ def evaluate(
     experiment: str,
     searches: Searches | None = None,
     published: Iterable[Published] = (),
+    metrics: PaperMetrics = UNDECLARED,
 ) -> list[Judgement]:
     """Judge the claims that ``experiment`` ("lb_relax/table_small") decides by the runs of a sweep.
 
@@ -81,7 +83,8 @@ def evaluate(
     results = with_anytime_metrics(sweep.results, searches)
     results = results[(results["paper"] == paper) & (results["experiment"] == name)]
     published = [entry for entry in published if entry.paper == paper]
-    agreeing = {claim.id: _judge_agreement(claim, results, published) for claim in chosen if claim.asserts_agreement}
+    alike = [claim for claim in chosen if claim.asserts_agreement]
+    agreeing = {claim.id: _judge_agreement(claim, results, published, metrics) for claim in alike}
     paired = [claim for claim in chosen if not claim.asserts_agreement]
     outcomes = [_outcome(claim, results, searches) for claim in paired]
     adjusted = statistics.holm([outcome.p_value for outcome in outcomes])
@@ -136,7 +139,9 @@ def _judge(claim: Claim, outcome: _Outcome, p_value: float) -> Judgement:
     return Judgement(claim, status, outcome.effect, p_value, outcome.effect_size, outcome.reason)
 
 
-def _judge_agreement(claim: Claim, results: pd.DataFrame, published: list[Published]) -> Judgement:
+def _judge_agreement(
+    claim: Claim, results: pd.DataFrame, published: list[Published], metrics: PaperMetrics
+) -> Judgement:
     try:
         metric, dataset = _resolve(claim, results)
     except ConfigError as error:
@@ -145,7 +150,7 @@ def _judge_agreement(claim: Claim, results: pd.DataFrame, published: list[Publis
     if dataset:
         rows = rows[rows["instance"].map(dataset_of) == dataset]
         published = [entry for entry in published if entry.dataset]
-    beside = agreements(rows, [entry for entry in published if entry.metric == metric], claim.level)
+    beside = agreements(rows, [entry for entry in published if entry.metric == metric], metrics, claim.level)
     shown = shown_difference(beside, claim.level)
     if shown is None:
         reason = f"no data: of {len(beside)} published numbers with a counterpart here, none can be tested: it takes"

@@ -220,7 +220,7 @@ def _choices_like(application: Any, wanted: str) -> list[str]:
         folder = Path(source.path) if source.scheme() == "file" else None
         if folder and folder.is_dir():
             files += [str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")]
-    hidden = {"published", "claims"}
+    hidden = {"published", "claims", "metrics"}
     files = [name for name in files if name.rsplit("/", 1)[-1] not in hidden]
     if wanted.startswith("hydra/"):
         group = wanted.rsplit("/", 1)[0]

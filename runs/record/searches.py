@@ -26,6 +26,8 @@ ANYTIME_METRICS = (
     "survival_rate",
     "best_performing_rate",
 )
+DEPENDS_ON_THE_OTHERS = ("best_performing_rate",)
+"""What is known of a method only beside those that it was compared with."""
 METRICS_AT = ("primal_gap", "primal_integral", "survival_rate", "best_performing_rate", "primal_bound")
 CLOCKS: tuple[Clock, ...] = ("seconds", "evaluations")
 
@@ -59,7 +61,7 @@ class Searches:
 
     ``best`` maps (paper, instance) to v*: the best objective of all methods and runs, the published optimum included.
     ``horizon`` maps a :data:`Group` to the length of its anytime curves per clock: the budget of ``task.budget`` where the
-    configuration has one, else the longest trace. ``rivalled`` holds the (paper, instance) pairs whose v* says something
+    configuration has one, else the longest trace. ``compared`` holds the (paper, instance) pairs whose v* says something
     about a method: several were tried, or the optimum is published. A method alone would have the gap 0 to itself.
     ``main_clock`` is what the budget counts: evaluations where they are limited, else seconds. ``moments`` are seconds at
     which gap and integral are reported besides the end (``report.at_seconds``).
@@ -70,14 +72,14 @@ class Searches:
         entries: list[Search],
         best: dict[tuple[str, str], float],
         horizon: dict[Group, dict[str, float]],
-        rivalled: Collection[tuple[str, str]],
+        compared: Collection[tuple[str, str]],
         main_clock: Clock = "seconds",
         moments: Iterable[float] = (),
     ) -> None:
         self.entries = entries
         self.best = best
         self.horizon = horizon
-        self.rivalled = frozenset(rivalled)
+        self.compared = frozenset(compared)
         self.main_clock: Clock = main_clock
         self.moments = tuple(moments)
 
@@ -100,10 +102,10 @@ class Searches:
                     budgets.append(run.budget)
                     tried[search.problem].add((position, search.method))
         optima = _optima(run.results for sweep in sweeps for run in sweep.usable)
-        rivalled = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
+        compared = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
         clock: Clock = "evaluations" if any(budget.get("evaluations") for budget in budgets) else "seconds"
         moments = sorted({moment for _, run in runs for moment in run.moments})
-        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), rivalled, clock, moments)
+        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), compared, clock, moments)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -114,8 +116,8 @@ class Searches:
     @cached_property
     def comparable(self) -> Searches:
         """Those whose gap says something."""
-        entries = [search for search in self.entries if search.problem in self.rivalled]
-        return Searches(entries, self.best, self.horizon, self.rivalled, self.main_clock, self.moments)
+        entries = [search for search in self.entries if search.problem in self.compared]
+        return Searches(entries, self.best, self.horizon, self.compared, self.main_clock, self.moments)
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -8,83 +8,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 from filelock import FileLock
 
 from runs.anytime import Clock
 from runs.claims.agreement import PUBLISHED_COLUMNS, Agreement, agreements
-from runs.claims.claim import Claim, load_claims
-from runs.claims.published import CONF, Published, load_published
+from runs.claims.declaration import CONF
+from runs.claims.metrics import PaperMetrics
 from runs.claims.verdicts import Judgement, evaluate, to_frame
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
 from runs.record.instances import write_parquet
 from runs.record.outcomes import contradictions, outcomes
-from runs.record.run_folder import Run
 from runs.record.run_record import RunStatus
 from runs.record.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
 from runs.record.sweep_folder import Sweep, load
+from runs.report.declared import Declared
 from runs.report.page import render_report
-from runs.report.plots import Plot, metric_plots, search_plots
-from runs.report.summary import SUMMARY, as_text, print_to_terminal
-from runs.report.tables import summarise
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class ReportSummary:
-    """What a report found.
-
-    Parameters
-    ----------
-    table
-        The rows of ``report.csv``.
-    judgements
-        The claims that the sweep decides, with their verdicts.
-    agreements
-        The published numbers with a counterpart in the sweep, tested where possible; the rows of ``published.csv``.
-    named
-        Metrics that published numbers or claims of the paper speak of, those of this sweep's first.
-    failed
-        Runs that failed, were killed or cannot be read, each with its cause.
-    running
-        Runs that are still at work.
-    outcomes
-        How each search ended, a row each (:func:`runs.record.outcomes.outcomes`).
-    lost_instances
-        Instances without a result in runs that finished nevertheless, each with its cause, in words.
-    problems
-        What else is wrong, in words: methods that contradict each other, runs that warn, a file of claims that breaks its
-        format.
-    clock
-        What the budget of the searches counts.
-    html, figures
-        Where the page and the pictures are.
-    """
-
-    table: pd.DataFrame
-    judgements: list[Judgement]
-    agreements: list[Agreement]
-    named: list[str]
-    failed: list[Run]
-    running: list[Run]
-    outcomes: pd.DataFrame
-    clock: Clock
-    lost_instances: list[str]
-    problems: list[str]
-    html: Path
-    figures: list[Path]
-
-    @property
-    def whole(self) -> bool:
-        """True if no run and no instance is without a result."""
-        return not self.failed and not self.lost_instances
+from runs.report.plots import Plot, curve_plots, metric_plots, swept_setting
+from runs.report.summary import ReportSummary
+from runs.report.tables import by_experiment, summarise
+from runs.report.terminal import SUMMARY, as_text, print_to_terminal
 
 
 def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
@@ -110,33 +57,30 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     searches = Searches.of(sweep)
     results = with_anytime_metrics(sweep.results, searches)
     ended = outcomes(sweep.results)
+    declared = Declared.of(sweep, conf)
+    metrics, published = declared.metrics, declared.published
     lost_instances = _lost_instances(sweep)
-    problems = [*contradictions(ended), *_warnings(sweep)]
-    published: list[Published] = []
-    claims: list[Claim] = []
-    for paper in sorted({paper for paper, _ in sweep.experiments}):
-        where = _configuration_of(paper, sweep, conf)
-        published += _tolerant(load_published, paper, where, problems)
-        claims += _tolerant(load_claims, paper, where, problems)
-    table = summarise(results, published)
-    agreeing = agreements(results, published)
+    problems = [*contradictions(ended), *_warnings(sweep), *declared.problems]
+    table = summarise(results, published, metrics)
+    agreeing = agreements(results, published, metrics)
     judgements = [
         judgement
         for paper, name in sweep.experiments
-        for judgement in evaluate(sweep, claims, f"{paper}/{name}", searches, published)
+        for judgement in evaluate(sweep, declared.claims, f"{paper}/{name}", searches, published, metrics)
     ]
-    decided = [*(found.entry.metric for found in agreeing), *(judgement.claim.metric for judgement in judgements)]
-    named = list(dict.fromkeys([*decided, *(claim.metric for claim in claims), *(entry.metric for entry in published)]))
-    plots = _plots(sweep, searches, results, named)
+    decided = [*(found.metric.name for found in agreeing), *(judgement.claim.metric for judgement in judgements)]
+    named = [*decided, *(claim.metric for claim in declared.claims), *(entry.metric for entry in published)]
+    headlines = _headlines(table, metrics, searches.main_clock)
+    first = list(dict.fromkeys([*headlines, *named]))
+    plots = _plots(sweep, searches, results, metrics, first, headlines, named)
     figures = _write_tables(sweep, results, table, judgements, agreeing, plots)
     html = sweep.folder / "report.html"
-    page = render_report(sweep, results, table, judgements, published, agreeing, plots, [*lost_instances, *problems])
-    atomic_write(html, page)
-    return ReportSummary(
+    summary = ReportSummary(
         table=table,
         judgements=judgements,
         agreements=agreeing,
-        named=named,
+        metrics=metrics,
+        first=first,
         failed=[run for run in sweep.runs if not run.usable and run.status != RunStatus.RUNNING],
         running=[run for run in sweep.runs if run.status == RunStatus.RUNNING],
         outcomes=ended,
@@ -146,12 +90,17 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         html=html,
         figures=figures or (sorted((sweep.folder / "figures").glob("*.png")) if sweep.is_single_run else []),
     )
+    atomic_write(html, render_report(sweep, results, summary, published, plots))
+    return summary
 
 
-def _configuration_of(paper: str, sweep: Sweep, conf: Path) -> Path:
-    """Where claims and published numbers of a paper are: in the user's own configuration if that has the paper."""
-    own = {run.config_dir for run in sweep.usable if run.paper == paper and run.config_dir}
-    return next((folder for folder in sorted(own) if (folder / "experiment" / paper / "claims.yaml").exists()), conf)
+def _headlines(table: pd.DataFrame, metrics: PaperMetrics, clock: Clock) -> list[str]:
+    """The declared headlines of all experiments."""
+    return [
+        name
+        for paper, experiment, rows in by_experiment(table)
+        for name in metrics[paper].headline(experiment, set(rows["metric"]), clock)
+    ]
 
 
 def _lost_instances(sweep: Sweep) -> list[str]:
@@ -174,21 +123,24 @@ def _warnings(sweep: Sweep) -> list[str]:
     return lines
 
 
-def _tolerant(read: Callable[[str, Path], list[T]], paper: str, conf: Path, problems: list[str]) -> list[T]:
-    """A bad file of claims is named in the report; it does not cost the user the report."""
-    try:
-        return read(paper, conf)
-    except ConfigError as error:
-        problems.append(str(error))
-        return []
+def _plots(
+    sweep: Sweep,
+    searches: Searches,
+    results: pd.DataFrame,
+    metrics: PaperMetrics,
+    first: Sequence[str],
+    headlines: Sequence[str],
+    named: Sequence[str],
+) -> list[Plot]:
+    """Curves where there are searches to compare, and beside them only metrics that claims or published numbers name.
 
-
-def _plots(sweep: Sweep, searches: Searches, results: pd.DataFrame, named: list[str]) -> list[Plot]:
-    """Curves where there are searches to compare, and with them only those metrics that claims or published numbers name."""
+    Along a setting that the sweep varies the headlines are drawn, too.
+    """
     if all(run.traces is None for run in sweep.usable):
-        return list(metric_plots(sweep, results, named))
-    curves = search_plots(searches.comparable) if len(searches.comparable) else ()
-    return [*curves, *metric_plots(sweep, results, [m for m in named if m not in ANYTIME_METRICS], named_only=True)]
+        return list(metric_plots(sweep, results, metrics, first))
+    drawn = curve_plots(searches.comparable, metrics) if len(searches.comparable) else ()
+    only = {name for name in named if name not in ANYTIME_METRICS} | set(headlines if swept_setting(sweep) else ())
+    return [*drawn, *metric_plots(sweep, results, metrics, first, only)]
 
 
 def _write_tables(

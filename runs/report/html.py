@@ -13,7 +13,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from runs.claims.number_format import NONE, interval, is_number, largest, number, quantity, snapped, sort_key
+from runs.claims.metric import SHARE
+from runs.claims.metrics import PaperMetrics
+from runs.claims.number_format import NONE, is_number, largest, number, snapped, sort_key
 from runs.claims.verdicts import Judgement
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -29,7 +31,7 @@ def render(template: str, **context: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "quantity": quantity, "interval": interval, "sort_key": sort_key}
+    environment.filters |= {"number": number, "sort_key": sort_key}
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = environment.get_template(template).render(
@@ -61,28 +63,29 @@ def data_table(frame: pd.DataFrame, caption: str) -> dict[str, Any]:
     return {"caption": caption, "columns": columns, "rows": rows, "total": len(frame)}
 
 
-def claim_rows(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
+def claim_rows(judgements: Iterable[Judgement], metrics: PaperMetrics) -> list[dict[str, Any]]:
     """Judgements as the words and numbers of a table."""
     rows = []
     for judgement in judgements:
         claim, effect = judgement.claim, judgement.effect
-        scaled = "primal_gap" if claim.relative else claim.metric  # relative effects read in percent
+        metric = metrics.of(claim.paper, claim.metric)
+        shown = SHARE if claim.relative else metric
         scale = largest((effect.mean, effect.low, effect.high))
         how = "Welch's test of each published number" if claim.asserts_agreement else claim.kind
-        test = f"{claim.metric}, {claim.better} is better; {how} over {claim.over}, level {claim.level:g}"
+        test = f"{metric.label}, {claim.better} is better; {how} over {claim.over}, level {claim.level:g}"
         if claim.controls:
             test += "; each method less its control"
         if claim.at:
             test += f", at {claim.at[1]:g} {claim.at[0]}"
         if claim.minimal_effect:
-            test += f", effect above {quantity(claim.minimal_effect, scaled)}"
+            test += f", effect above {shown.quantity(claim.minimal_effect)}"
         rows.append(
             {
                 "claim": claim,
                 "status": str(judgement.status),
                 "sort": sort_key(effect.mean),
-                "effect": quantity(effect.mean, scaled, scale=scale),
-                "interval": interval(effect.low, effect.high, scaled, scale),
+                "effect": shown.quantity(effect.mean, scale),
+                "interval": shown.interval(effect.low, effect.high, scale),
                 "p_value": number(judgement.p_value, 2) if effect.n else NONE,
                 "effect_size": number(judgement.effect_size, 2),
                 "n": effect.n,

@@ -13,7 +13,9 @@ import yaml
 from filelock import FileLock
 
 from runs.claims.claim import Claim, load_claims
-from runs.claims.published import CONF, Published, load_published
+from runs.claims.declaration import CONF
+from runs.claims.metrics import PaperMetrics, load_metrics
+from runs.claims.published import Published, load_published
 from runs.claims.statistics import Interval
 from runs.claims.verdicts import Judgement, Verdict, evaluate, to_frame
 from runs.errors import ConfigError
@@ -39,7 +41,7 @@ def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
     Raises
     ------
     ConfigError
-        A ``claims.yaml`` or ``published.yaml`` breaks the format.
+        A ``claims.yaml``, ``published.yaml`` or ``metrics.yaml`` breaks the format.
     OSError
         ``outputs`` cannot be written to.
     """
@@ -47,13 +49,14 @@ def build_ledger(outputs: Path, conf: Path = CONF) -> Ledger:
     claims = {paper: load_claims(paper, conf) for paper in papers}
     wanted = {claim.experiment for entries in claims.values() for claim in entries}
     sweeps = latest_sweeps(outputs, wanted)
-    published = {paper: load_published(paper, conf) for paper in papers}
-    judgements = [j for paper in papers for j in _judge_paper(claims[paper], sweeps, published[paper])]
+    metrics = PaperMetrics({paper: load_metrics(paper, conf) for paper in papers})
+    published = {paper: load_published(paper, conf, metrics[paper]) for paper in papers}
+    judgements = [j for paper in papers for j in _judge_paper(claims[paper], sweeps, published[paper], metrics)]
     ledger = Ledger(judgements, outputs / "claims.html", outputs / "claims.csv")
     outputs.mkdir(parents=True, exist_ok=True)
     with FileLock(outputs / ".claims.lock", is_singleton=False):
         atomic_write(ledger.csv, to_frame(judgements).to_csv(index=False).encode())
-        atomic_write(ledger.html, _render(papers, judgements, sweeps, outputs))
+        atomic_write(ledger.html, _render(papers, judgements, metrics, sweeps, outputs))
     return ledger
 
 
@@ -84,12 +87,15 @@ def command_of(experiment: str) -> str:
     return f"python launch.py experiment={experiment}"
 
 
-def _judge_paper(claims: list[Claim], sweeps: dict[str, Path], published: list[Published]) -> Iterator[Judgement]:
+def _judge_paper(
+    claims: list[Claim], sweeps: dict[str, Path], published: list[Published], metrics: PaperMetrics
+) -> Iterator[Judgement]:
     """The claims of a paper in the order of its file."""
     judged: dict[str, Judgement] = {}
     for experiment in {claim.experiment for claim in claims} & set(sweeps):
         try:
-            found = evaluate(load(sweeps[experiment]), claims, experiment, published=published)
+            sweep = load(sweeps[experiment])
+            found = evaluate(sweep, claims, experiment, published=published, metrics=metrics)
             judged |= {judgement.claim.id: judgement for judgement in found}
         except ConfigError as error:
             missing = [claim for claim in claims if claim.experiment == experiment]
@@ -128,11 +134,13 @@ def verdict_counts(papers: list[str], judgements: list[Judgement]) -> pd.DataFra
     return pd.DataFrame(rows, columns=["paper", *(str(verdict) for verdict in Verdict)])
 
 
-def _render(papers: list[str], judgements: list[Judgement], sweeps: dict[str, Path], outputs: Path) -> bytes:
+def _render(
+    papers: list[str], judgements: list[Judgement], metrics: PaperMetrics, sweeps: dict[str, Path], outputs: Path
+) -> bytes:
     sections = []
     for paper in papers:
         own = [judgement for judgement in judgements if judgement.claim.paper == paper]
-        rows = html.claim_rows(own)
+        rows = html.claim_rows(own, metrics)
         for row, judgement in zip(rows, own, strict=True):
             row["command"] = command_of(judgement.claim.experiment)
         used = sorted({judgement.claim.experiment for judgement in own} & set(sweeps))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from runs.claims.agreement import Agreement, in_words, shown_difference
-from runs.claims.number_format import largest
+from runs.claims.agreement import in_words, shown_difference
+from runs.claims.metrics import PaperMetrics
 from runs.claims.published import Published
-from runs.claims.verdicts import Judgement
 from runs.record.outcomes import FLAGS, outcomes
 from runs.record.run_folder import Run
 from runs.record.run_record import RunStatus
-from runs.record.searches import ANYTIME_METRICS
 from runs.record.sweep_folder import Sweep, dataset_of
 from runs.record.variants import differing_settings
 from runs.report import html
+from runs.report.overview import overviews
 from runs.report.plots import Plot
+from runs.report.summary import ReportSummary
 from runs.report.tables import beside_published
 
-MAX_OVERVIEW_METRICS = 16
 MAX_RUNS_WITH_FIGURES = 6
 """Of more runs, each keeps the figures it drew to its own folder."""
 MAX_SETTING_TEXT = 80
@@ -32,14 +31,7 @@ WIDE_PIXELS = 900
 
 
 def render_report(
-    sweep: Sweep,
-    results: pd.DataFrame,
-    table: pd.DataFrame,
-    judgements: list[Judgement],
-    published: list[Published],
-    agreeing: list[Agreement],
-    plots: list[Plot],
-    problems: list[str],
+    sweep: Sweep, results: pd.DataFrame, summary: ReportSummary, published: list[Published], plots: list[Plot]
 ) -> bytes:
     """The page as bytes; see :mod:`runs.report.html` for what it promises."""
     lost = [run for run in sweep.runs if not run.usable]
@@ -49,13 +41,13 @@ def render_report(
         for c in reversed(commands)
         for name in c["run"].methods
     }
-    overview = _overview(table, anchors)
+    overview, all_metrics = overviews(summary, anchors)
     figures = [_figure(plot.title, plot.png, chart=True) for plot in plots]
     run_figures = _run_figures(sweep, plots)
-    instances = html.data_table(_instance_table(sweep, results), "Results per instance")
+    instances = html.data_table(_instance_table(sweep, results, summary.metrics), "Results per instance")
     differences = _differences(sweep.runs)
     there = [
-        ("verdicts", "Verdicts", bool(judgements)),
+        ("verdicts", "Verdicts", bool(summary.judgements)),
         ("numbers", "Numbers", True),
         ("figures", "Figures", bool(figures or run_figures)),
         ("instances", "Instances", bool(instances["total"])),
@@ -75,11 +67,12 @@ def render_report(
             "running": running,
             "lost": len(lost) - running,
         },
-        problems=[*(f"never began: {job}" for job in sweep.not_begun), *problems],
-        judgements=html.claim_rows(judgements),
+        problems=[*(f"never began: {job}" for job in sweep.not_begun), *summary.lost_instances, *summary.problems],
+        judgements=html.claim_rows(summary.judgements, summary.metrics),
         overview=overview,
+        all_metrics=all_metrics,
         level="95 %",
-        published=_published(results, table, published, agreeing),
+        published=_published(results, summary, published),
         figures=figures,
         run_figures=run_figures,
         single=sweep.is_single_run,
@@ -93,63 +86,17 @@ def render_report(
     )
 
 
-def _overview(table: pd.DataFrame, anchors: dict[tuple[str, str, str], str]) -> dict[str, Any]:
-    """Methods as rows, metrics as columns; a further row per data set where there are several."""
-    if table.empty:
-        return {"heads": [], "metrics": [], "rows": []}
-    whole = {(e, m) for e, m in zip(table["experiment"], table["metric"], strict=True)}
-    split = [_split(e, m, whole) for e, m in zip(table["experiment"], table["metric"], strict=True)]
-    table = table.assign(base=[base for base, _ in split], dataset=[dataset for _, dataset in split])
-    metrics = _ordered(set(table.loc[table["n"] > 0, "base"]))[:MAX_OVERVIEW_METRICS]
-    scales = {metric: largest(table.loc[table["base"] == metric, "mean"]) for metric in metrics}
-    several = table["experiment"].nunique() > 1, table["dataset"].ne("").any()
-    rows = []
-    for (paper, experiment, dataset, method), block in table.groupby(
-        ["paper", "experiment", "dataset", "method"], sort=True
-    ):
-        by_metric: dict[str, dict[Any, Any]] = {str(row["base"]): row for row in block.to_dict("records")}
-        names = ([experiment] if several[0] else []) + ([dataset or "all"] if several[1] else []) + [method]
-        cells = [_cell(by_metric.get(metric), metric, scales[metric]) for metric in metrics]
-        rows.append(
-            {
-                "names": names,
-                "cells": cells,
-                "anchor": anchors.get((str(paper), str(experiment), str(method)), "commands"),
-            }
-        )
-    heads = (["experiment"] if several[0] else []) + (["data set"] if several[1] else []) + ["method"]
-    return {"heads": heads, "metrics": metrics, "rows": rows}
-
-
-def _split(experiment: str, metric: str, known: set[tuple[str, str]]) -> tuple[str, str]:
-    """``primal_gap/ca_small`` is a data set's row of ``primal_gap``, if that is a metric; else a metric of its own."""
-    base, _, dataset = metric.rpartition("/")
-    return (base, dataset) if (experiment, base) in known else (metric, "")
-
-
-def _ordered(metrics: Iterable[str]) -> list[str]:
-    rank = {metric: i for i, metric in enumerate(("primal_bound", "dual_bound", *ANYTIME_METRICS))}
-    return sorted(metrics, key=lambda metric: (rank.get(metric, len(rank)), metric))
-
-
-def _cell(row: dict[Any, Any] | None, metric: str, scale: float) -> dict[str, Any]:
-    row = row or {"mean": None, "ci_low": None, "ci_high": None, "unit": ""}
-    cell = {"mean": row["mean"], "low": row["ci_low"], "high": row["ci_high"], "unit": row["unit"]}
-    return cell | {"metric": metric, "scale": scale}
-
-
-def _published(
-    results: pd.DataFrame, table: pd.DataFrame, published: list[Published], agreeing: list[Agreement]
-) -> dict[str, Any]:
-    tested = {(item.entry, item.experiment): item for item in agreeing if item.tested}
+def _published(results: pd.DataFrame, summary: ReportSummary, published: list[Published]) -> dict[str, Any]:
+    tested = {(item.entry, item.experiment): item for item in summary.agreements if item.tested}
     found: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
-    for entry, row in beside_published(results, table, published):
+    for entry, row in beside_published(results, summary.table, published):
         ours = None if row is None else row.to_dict()
-        line = {"entry": entry, "ours": ours, "test": tested.get((entry, ours["experiment"])) if ours else None}
+        line = {"entry": entry, "metric": summary.metrics.of(entry.paper, entry.metric), "ours": ours}
+        line["test"] = tested.get((entry, ours["experiment"])) if ours else None
         (found if ours else rest).append(line)
-    shown = shown_difference(agreeing)
-    return {"found": found, "rest": rest, "words": in_words(agreeing, shown) if shown else ""}
+    shown = shown_difference(summary.agreements)
+    return {"found": found, "rest": rest, "words": in_words(summary.agreements, shown) if shown else ""}
 
 
 def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
@@ -169,8 +116,8 @@ def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:
     return {"title": title, "image": html.data_uri(png), "kinds": " ".join(kinds)}
 
 
-def _instance_table(sweep: Sweep, results: pd.DataFrame) -> pd.DataFrame:
-    """A row per method, instance and seed: how a search ended, in a word, and a column per metric."""
+def _instance_table(sweep: Sweep, results: pd.DataFrame, metrics: PaperMetrics) -> pd.DataFrame:
+    """A row per method, instance and seed: how a search ended, in a word, and a column per metric, in its unit."""
     keys = ["experiment", "method", "instance", "seed"]
     lost = [
         (run.experiment, run.method, name, run.seed)
@@ -179,8 +126,9 @@ def _instance_table(sweep: Sweep, results: pd.DataFrame) -> pd.DataFrame:
     ]
     if results.empty and not lost:
         return pd.DataFrame()
+    shown = metrics.shown(zip(results["paper"], results["metric"], strict=True))
     wide = results.drop_duplicates([*keys, "metric"]).set_index([*keys, "metric"])["value"].unstack("metric")
-    wide = wide[_ordered(wide.columns)].reset_index()
+    wide = wide[list(shown)].mul([metric.factor for metric in shown.values()]).reset_index()
     wide.columns.name = None
     ended = outcomes(results)
     if len(ended) or lost:
@@ -192,7 +140,8 @@ def _instance_table(sweep: Sweep, results: pd.DataFrame) -> pd.DataFrame:
     datasets = wide["instance"].map(dataset_of)
     if datasets.nunique() > 1:
         wide.insert(int(wide.columns.get_loc("instance")), "data set", datasets)  # type: ignore[arg-type]
-    return wide
+    titles = [metric.title for metric in shown.values()]
+    return wide.rename(columns={n: metric.title for n, metric in shown.items() if titles.count(metric.title) == 1})
 
 
 def _differences(runs: list[Run]) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from runs.claims.blocks import blocks
-from runs.claims.metrics import UNITS
+from runs.claims.metric import Metric
+from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
 from runs.claims.statistics import mean_interval
 
@@ -15,7 +16,9 @@ REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "
 REPORT_COLUMNS += ["published", "published_source", "unit"]
 
 
-def summarise(results: pd.DataFrame, published: Iterable[Published] = ()) -> pd.DataFrame:
+def summarise(
+    results: pd.DataFrame, published: Iterable[Published] = (), metrics: PaperMetrics = UNDECLARED
+) -> pd.DataFrame:
     """Mean and interval over seeds (and instances) of every metric, :data:`REPORT_COLUMNS`.
 
     Where an experiment has several data sets, each also gets its own rows, the metric named ``primal_gap/ca_small``.
@@ -26,9 +29,16 @@ def summarise(results: pd.DataFrame, published: Iterable[Published] = ()) -> pd.
         interval = mean_interval(group["value"], group["seed"], group["instance"])
         fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
         theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
-        right = _published_columns(theirs, metric) if theirs else (None, "", UNITS.get(metric, ""))
+        shown = metrics.of(paper, metric)
+        right = _published_columns(theirs, shown) if theirs else (None, "", shown.unit)
         rows.append((paper, experiment, method, name, interval.mean, interval.low, interval.high, interval.n, *right))
     return pd.DataFrame(rows, columns=REPORT_COLUMNS)
+
+
+def by_experiment(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Paper, experiment and their rows of a summary."""
+    for (paper, experiment), rows in table.groupby(["paper", "experiment"], sort=True):
+        yield str(paper), str(experiment), rows
 
 
 def beside_published(
@@ -48,7 +58,7 @@ def beside_published(
     return found
 
 
-def _published_columns(theirs: Published, metric: str) -> tuple[float | None, str, str]:
+def _published_columns(theirs: Published, metric: Metric) -> tuple[float | None, str, str]:
     """Published value, source and unit, the value in the unit of ours."""
-    unit = "" if theirs.in_percent else theirs.unit or UNITS.get(metric, "")
-    return theirs.in_our_unit(theirs.value), theirs.source, unit
+    unit = metric.unit if metric.declared else theirs.unit
+    return metric.in_our_unit(theirs.value, theirs.unit), theirs.source, unit

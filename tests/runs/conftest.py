@@ -129,14 +129,18 @@ def sweep(tmp_path: Path) -> SweepWriter:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Callable[..., Path]:
-    """Writes ``claims.yaml`` and ``published.yaml`` of a paper and returns the configuration folder."""
+    """Writes what a paper declares and returns the configuration folder; the metrics are those of a search."""
 
-    def write(claims: Any = None, published: Any = None, paper: str = "lb_relax") -> Path:
+    def write(
+        claims: Any = None, published: Any = None, paper: str = "lb_relax", metrics: Any = "extends: search"
+    ) -> Path:
         folder = tmp_path / "conf" / "experiment" / paper
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in (("claims", claims), ("published", published)):
+        for name, content in (("claims", claims), ("published", published), ("metrics", metrics)):
             if content is not None:
-                (folder / f"{name}.yaml").write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+                (folder / f"{name}.yaml").write_text(
+                    content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+                )
         return tmp_path / "conf"
 
     return write

@@ -14,13 +14,14 @@ from scipy import stats
 from runs.claims.__main__ import main
 from runs.claims.agreement import PUBLISHED_COLUMNS, agreements
 from runs.claims.claim import Claim
+from runs.claims.metrics import PaperMetrics, load_metrics
 from runs.claims.published import load_published
 from runs.claims.statistics import Sample, holm, welch_test
 from runs.claims.verdicts import Verdict, evaluate
 from runs.record.run_folder import RESULT_COLUMNS
 from runs.record.sweep_folder import load
 from runs.report.build import build
-from runs.report.summary import print_to_terminal
+from runs.report.terminal import print_to_terminal
 
 EXPERIMENT = "lb_relax/table_small"
 
@@ -109,7 +110,9 @@ def test_seeds_count_with_their_mean_over_the_instances(conf) -> None:
 def test_a_published_percentage_and_its_deviation_are_compared_with_our_fraction(conf) -> None:
     theirs = {"method": "a", "metric": "primal_gap", "value": 5.0, "std": 1.0, "n": 9, "unit": "%", "source": "T1"}
     rows = frame({"a": np.array([0.04, 0.05, 0.06])}, metric="primal_gap")
-    (found,) = agreements(rows, load_published("lb_relax", conf(published=[theirs])))
+    where = conf(published=[theirs])
+    metrics = PaperMetrics(lb_relax=load_metrics("lb_relax", where))
+    (found,) = agreements(rows, load_published("lb_relax", where, metrics["lb_relax"]), metrics)
     assert (found.theirs.mean, found.theirs.std) == (pytest.approx(0.05), pytest.approx(0.01))
     assert found.p_value == pytest.approx(1.0)
 
@@ -118,7 +121,7 @@ def test_a_number_for_all_data_sets_is_compared_once(conf) -> None:
     rows = pd.concat([frame({"a": cell(i, 1.0)}, instance=f"{name}/1") for i, name in enumerate(("x", "y"))])
     numbers = [entry("a", cell(3, 1.0)), entry("a", cell(4, 1.0), dataset="y")]
     found = agreements(rows, load_published("lb_relax", conf(published=numbers)))
-    assert sorted(item.metric for item in found) == ["loss", "loss/y"]
+    assert sorted(item.metric.name for item in found) == ["loss", "loss/y"]
 
 
 def test_the_report_shows_their_spread_the_difference_and_how_many_agree(sweep, conf, capsys) -> None:

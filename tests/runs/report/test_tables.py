@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from runs.claims.metrics import PaperMetrics, load_metrics
 from runs.claims.published import load_published
 from runs.errors import ConfigError
 from runs.record.run_folder import RESULT_COLUMNS
@@ -24,6 +25,9 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 def published(conf, *entries: dict[str, Any]):
     return load_published("lb_relax", conf(published=list(entries)))
+
+
+SEARCH = PaperMetrics(lb_relax=load_metrics("lb_relax"))
 
 
 def test_the_summary_has_the_contract_s_columns_and_leaves_out_the_optimum() -> None:
@@ -64,7 +68,7 @@ def test_one_seed_leaves_the_interval_empty_in_the_csv() -> None:
 def test_a_published_number_stands_beside_what_measures_the_same(conf, changes: dict[str, Any], fits: bool) -> None:
     results = frame(("table_small", "random", "ca_small/1", 0, "primal_gap", 0.04))
     numbers = published(conf, entry(**changes))
-    table = summarise(results, numbers)
+    table = summarise(results, numbers, SEARCH)
     ((_, row),) = beside_published(results, table, numbers)
     assert (row is not None) == fits
     assert table["published"].tolist() == ([pytest.approx(0.059)] if fits else [None])

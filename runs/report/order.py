@@ -1,0 +1,26 @@
+"""What comes first in a report: the metrics that tell the result, and the methods that do best by the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from runs.anytime import Clock
+from runs.claims.metric import Metric
+from runs.claims.metrics import Metrics, whole
+from runs.names import natural_order
+
+
+def leading(
+    metrics: Metrics, experiment: str, measured: Collection[str], clock: Clock, named: Sequence[str]
+) -> list[str]:
+    """The headline of an experiment; where none is declared all metrics, with those ahead that a claim or a paper names."""
+    if headline := metrics.headline(experiment, measured, clock):
+        return headline
+    ahead = [name for name in named if name in measured]
+    return [*ahead, *(name for name in metrics.ordered(whole(measured)) if name not in ahead)]
+
+
+def best_first(methods: Iterable[str], metric: Metric, means: Mapping[str, Any]) -> list[str]:
+    """Methods by their mean of a metric; in natural order where no side of it is better. What has none comes last."""
+    return sorted(methods, key=lambda method: (metric.rank(means.get(method)), natural_order(method)))
