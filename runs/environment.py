@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -55,9 +56,11 @@ def describe(command: list[str], overrides: list[str]) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def packages() -> dict[str, str]:
     """Installed distributions and their versions."""
-    found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+    read = (distribution.metadata for distribution in importlib.metadata.distributions())  # each time a file is parsed
+    found = {about["Name"]: about["Version"] for about in read if about["Name"]}
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
