@@ -21,6 +21,8 @@ def sheet(width: float, height: float, dpi: float = 120) -> Figure:
 
 def png(figure: Figure) -> bytes:
     """Its bytes, the same whenever the same is drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # Figure.savefig would draw twice
     return buffer.getvalue()
