@@ -1,4 +1,4 @@
-"""Runs ``launch.py`` as a user does, in a process of its own."""
+"""Runs ``launch.py`` as a user does."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.e2e import warm_launcher
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 
 Run = subprocess.CompletedProcess[str]
+Process = subprocess.Popen[str] | warm_launcher.Fork
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """Calls the launcher with outputs in ``outputs`` and the toy paper of the tests beside the real ones."""
+    """Calls the launcher with outputs in ``outputs`` and the toy paper of the tests beside the real ones.
+
+    ``fresh``: in a new Python, as a user does; else in a fork of one that has imported everything, ten times as fast.
+    """
 
     outputs: Path
+    fresh: bool = False
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, str(ROOT / "launch.py"), "--config-dir", str(HERE / "conf"), *arguments]
+        return [sys.executable, str(ROOT / "launch.py"), *self._own(arguments)]
+
+    def _own(self, arguments: tuple[str, ...]) -> list[str]:
+        return ["--config-dir", str(HERE / "conf"), *arguments]
 
     def environment(self, **extra: str) -> dict[str, str]:
         return os.environ | {
@@ -36,21 +45,25 @@ class Launcher:
         }
 
     def __call__(self, *arguments: str, timeout: float = 250, **extra: str) -> Run:
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment(**extra),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        """Launch and wait for the end."""
+        process = self.start(*arguments, errors=subprocess.PIPE, **extra)
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+        return Run(arguments, process.returncode, output, errors)
 
-    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, errors: int = subprocess.STDOUT, **extra: str) -> Process:
+        """Launch as the leader of a session; errors are printed among the output unless they have a pipe."""
+        environment = self.environment(**extra)
+        if not self.fresh:
+            return warm_launcher.start(self._own(arguments), environment, merged=errors == subprocess.STDOUT)
         return subprocess.Popen(
             self.command(*arguments),
-            env=self.environment(**extra),
+            env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             text=True,
             start_new_session=True,
         )
@@ -67,5 +80,11 @@ class Launcher:
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Callable[..., Run]:
+def launch_fresh(tmp_path: Path) -> Launcher:
+    """For tests of imports, of start-up, and of processes and signals."""
+    return Launcher(tmp_path / "outputs with a space", fresh=True)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launcher:
     return Launcher(tmp_path / "outputs with a space")

@@ -184,10 +184,10 @@ def test_the_sweeps_of_laptop_size_report(
 
 @pytest.mark.slow
 def test_a_training_killed_midway_ends_as_an_undisturbed_one(
-    undisturbed: tuple[Launcher, Path], launch: Launcher
+    undisturbed: tuple[Launcher, Path], launch: Launcher, launch_fresh: Launcher
 ) -> None:
     arguments = (*TINY, SEARCH, "trainer.log_every_n_steps=1")
-    process = launch.start(*arguments, REPRISE_CACHE=str(launch.outputs / "cache"))
+    process = launch_fresh.start(*arguments, REPRISE_CACHE=str(launch.outputs / "cache"))
     while process.poll() is None and not list(launch.outputs.rglob("last.ckpt")):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

@@ -92,6 +92,11 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
     return Cluster(request.param, {})
 
 
+@pytest.fixture
+def launch(launch_fresh: Launcher) -> Launcher:
+    return launch_fresh
+
+
 def misbehaving(cluster: Cluster, journal: Path, *more: str) -> list[str]:
     return cluster.arguments("experiment=toy/misbehaving", f"task.journal='{journal}'", *more)
 

@@ -52,8 +52,8 @@ def test_copies_and_ranks_of_the_command_report_the_same_records_made_once(launc
 
 
 @pytest.mark.slow
-def test_a_killed_collection_goes_on_from_its_last_step(launch: Launcher) -> None:
-    victim = launch.start(*SMALL, **_cache(launch))
+def test_a_killed_collection_goes_on_from_its_last_step(launch: Launcher, launch_fresh: Launcher) -> None:
+    victim = launch_fresh.start(*SMALL, **_cache(launch))
     unfinished = launch.outputs / "cache" / "expert"
     deadline = time.monotonic() + 200
     while not list(unfinished.glob("*/*.steps.artifact")) and time.monotonic() < deadline:

@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.conftest import ROOT, Launcher
 
 
-def test_help_lists_experiments_by_paper_with_what_they_show(launch: Launcher) -> None:
-    run = launch("--help")
+def test_help_lists_experiments_by_paper_with_what_they_show(launch_fresh: Launcher) -> None:
+    run = launch_fresh("--help")
     assert run.returncode == 0
     assert "lb_relax/demo" in run.stdout
     line = next(text for text in run.stdout.splitlines() if "lb_relax/mvc_small" in text)

@@ -34,7 +34,7 @@ def table(launch: Launcher) -> pd.DataFrame:
 
 @pytest.mark.parametrize("count", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_two_processes_and_one_give_the_same_results_for_odd_numbers_of_instances(tmp_path: Path, count: int) -> None:
-    one, two = Launcher(tmp_path / "one"), Launcher(tmp_path / "two")
+    one, two = Launcher(tmp_path / "one"), Launcher(tmp_path / "two", fresh=True)
     for launch, hardware in ((one, "cpu"), (two, "ddp_cpu")):
         run = launch(*SEARCH, f"data.count={count}", f"hardware={hardware}")
         assert run.returncode == 0, run.stdout + run.stderr

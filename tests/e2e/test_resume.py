@@ -38,23 +38,23 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.mark.parametrize("step", [0, 12, *(pytest.param(step, marks=pytest.mark.slow) for step in (7, 35))])
 def test_training_killed_at_a_step_continues_the_same_trajectory(
-    launch: Launcher, undisturbed: dict, step: int
+    launch_fresh: Launcher, undisturbed: dict, step: int
 ) -> None:
-    assert launch(*LEARNING, TOY_KILL_STEP=str(step)).returncode == -signal.SIGKILL
-    assert not launch.metrics()
-    assert launch(*LEARNING).returncode == 0
-    assert_same_training(final_state(launch.outputs), undisturbed)
+    assert launch_fresh(*LEARNING, TOY_KILL_STEP=str(step)).returncode == -signal.SIGKILL
+    assert not launch_fresh.metrics()
+    assert launch_fresh(*LEARNING).returncode == 0
+    assert_same_training(final_state(launch_fresh.outputs), undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_training_killed_at_random_moments_continues_the_same_trajectory(
-    launch: Launcher, undisturbed: dict, signal_number: int
+    launch: Launcher, launch_fresh: Launcher, undisturbed: dict, signal_number: int
 ) -> None:
     clock = random.Random(signal_number)
     arguments = [*LEARNING, "task.step_seconds=0.1"]
     for _ in range(6):
-        process = launch.start(*arguments)
+        process = launch_fresh.start(*arguments)
         time.sleep(clock.uniform(1, 9))
         process.send_signal(signal_number)
         process.communicate(timeout=60)

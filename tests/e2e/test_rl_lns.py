@@ -67,8 +67,10 @@ def test_two_processes_give_the_same_policy_and_the_same_results(undisturbed: La
 
 
 @pytest.mark.slow
-def test_a_training_killed_midway_ends_as_an_undisturbed_one(undisturbed: Launcher, launch: Launcher) -> None:
-    process = launch.start(*BRIEF)
+def test_a_training_killed_midway_ends_as_an_undisturbed_one(
+    undisturbed: Launcher, launch: Launcher, launch_fresh: Launcher
+) -> None:
+    process = launch_fresh.start(*BRIEF)
     while process.poll() is None and not list(launch.outputs.rglob("last.ckpt")):
         time.sleep(0.02)
     time.sleep(0.3)

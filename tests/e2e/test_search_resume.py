@@ -48,10 +48,10 @@ def assert_same_search(one: Launcher, other: Launcher) -> None:
     pd.testing.assert_frame_equal(log(one), log(other))
 
 
-def stop_at_random(launch: Launcher, number: int, clock: random.Random, longest: float, *arguments: str) -> int:
+def stop_at_random(launch_fresh: Launcher, number: int, clock: random.Random, longest: float, *arguments: str) -> int:
     """Start, wait until the search is on, send the signal some time later; the exit code."""
-    process = launch.start(*SEARCH, *arguments)
-    while process.poll() is None and not list(launch.outputs.rglob("*.state.npz")):
+    process = launch_fresh.start(*SEARCH, *arguments)
+    while process.poll() is None and not list(launch_fresh.outputs.rglob("*.state.npz")):
         time.sleep(0.02)
     time.sleep(clock.uniform(0, longest))
     process.send_signal(number)
@@ -63,9 +63,9 @@ def stop_at_random(launch: Launcher, number: int, clock: random.Random, longest:
     "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
 def test_a_search_stopped_midway_ends_as_an_undisturbed_one(
-    launch: Launcher, undisturbed: Launcher, number: signal.Signals
+    launch: Launcher, launch_fresh: Launcher, undisturbed: Launcher, number: signal.Signals
 ) -> None:
-    code = stop_at_random(launch, number, random.Random(number), 0.5, *EVALUATIONS)
+    code = stop_at_random(launch_fresh, number, random.Random(number), 0.5, *EVALUATIONS)
     assert code in (0, -number if number == signal.SIGKILL else 128 + number)
     assert launch(*SEARCH, *EVALUATIONS).returncode == 0
     assert_same_search(launch, undisturbed)
@@ -74,20 +74,20 @@ def test_a_search_stopped_midway_ends_as_an_undisturbed_one(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_search_stopped_many_times_ends_as_an_undisturbed_one(
-    launch: Launcher, undisturbed: Launcher, number: signal.Signals
+    launch: Launcher, launch_fresh: Launcher, undisturbed: Launcher, number: signal.Signals
 ) -> None:
     clock = random.Random(number)
     for _ in range(8):
-        stop_at_random(launch, number, clock, 1.5, *EVALUATIONS)
+        stop_at_random(launch_fresh, number, clock, 1.5, *EVALUATIONS)
     assert launch(*SEARCH, *EVALUATIONS).returncode == 0
     assert_same_search(launch, undisturbed)
 
 
 @pytest.mark.slow
-def test_all_lives_of_a_search_together_keep_its_seconds(launch: Launcher) -> None:
+def test_all_lives_of_a_search_together_keep_its_seconds(launch: Launcher, launch_fresh: Launcher) -> None:
     clock, limit = random.Random(0), ["task.budget.seconds=4"]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
-        stop_at_random(launch, number, clock, 2.0, *limit)
+        stop_at_random(launch_fresh, number, clock, 2.0, *limit)
     assert launch(*SEARCH, *limit).returncode == 0
     (folder,) = launch.folders()
     results = pd.read_parquet(folder / "results.parquet")

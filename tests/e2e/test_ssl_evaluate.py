@@ -71,7 +71,7 @@ def test_a_checkpoint_that_is_not_given_is_one_line(tmp_path: Path) -> None:
 
 
 def test_sigterm_ends_a_long_protocol(checkpoint: Path, tmp_path: Path) -> None:
-    launch, begun = Launcher(tmp_path / "outputs"), tmp_path / "begun"
+    launch, begun = Launcher(tmp_path / "outputs", fresh=True), tmp_path / "begun"
     slow = f"+task.protocols.protocols.slow={{_target_:toy_paper.slow_protocol.SlowProtocol,begun:'{begun}'}}"
     run = launch.start(*SMALL, f"checkpoint='{checkpoint}'", slow, REPRISE_CACHE=str(tmp_path / "cache"))
     deadline = time.monotonic() + 120

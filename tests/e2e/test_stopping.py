@@ -13,8 +13,10 @@ TRAINING = ["-m", "experiment=toy/learning", "callbacks.keep_last.every_seconds=
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_a_stopped_sweep_of_trainings_has_no_failure_and_goes_on_from_there(launch: Launcher, number: int) -> None:
-    process = launch.start(*TRAINING, "task.step_seconds=0.5")
+def test_a_stopped_sweep_of_trainings_has_no_failure_and_goes_on_from_there(
+    launch: Launcher, launch_fresh: Launcher, number: int
+) -> None:
+    process = launch_fresh.start(*TRAINING, "task.step_seconds=0.5")
     while not any(launch.outputs.rglob("events.jsonl")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)

@@ -49,10 +49,12 @@ def test_the_other_jobs_finish_the_report_names_the_dead_and_the_same_command_re
     assert again["raise 0"] == again["exit 0"] == again["kill 0"] == 2
 
 
-def test_a_killed_launcher_goes_on_with_what_is_missing(launch: Launcher, tmp_path: Path) -> None:
+def test_a_killed_launcher_goes_on_with_what_is_missing(
+    launch: Launcher, launch_fresh: Launcher, tmp_path: Path
+) -> None:
     journal = tmp_path / "journal"
     arguments = misbehaving(journal, "seed=range(0,4)", "task.seconds=0.5")
-    process = launch.start(*arguments)
+    process = launch_fresh.start(*arguments)
     while len(launch.metrics()) < 2:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
@@ -66,17 +68,17 @@ def test_a_killed_launcher_goes_on_with_what_is_missing(launch: Launcher, tmp_pa
     assert all(counted[f"ok {name.split('seed')[1][0]}"] == 1 for name in finished)
 
 
-def test_two_identical_sweeps_at_once_do_each_job_once(launch: Launcher, tmp_path: Path) -> None:
+def test_two_identical_sweeps_at_once_do_each_job_once(launch_fresh: Launcher, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     arguments = misbehaving(journal, "seed=1,2,3", "task.seconds=0.3")
-    both = [launch.start(*arguments) for _ in range(2)]
+    both = [launch_fresh.start(*arguments) for _ in range(2)]
     outputs = [process.communicate(timeout=200)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert executions(journal) == {"ok 1": 1, "ok 2": 1, "ok 3": 1}
 
 
-def test_an_interrupt_stops_the_sweep_with_its_exit_code(launch: Launcher, tmp_path: Path) -> None:
-    process = launch.start(*misbehaving(tmp_path / "journal", "task.seconds=60"))
+def test_an_interrupt_stops_the_sweep_with_its_exit_code(launch_fresh: Launcher, tmp_path: Path) -> None:
+    process = launch_fresh.start(*misbehaving(tmp_path / "journal", "task.seconds=60"))
     while not (tmp_path / "journal").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
@@ -84,7 +86,7 @@ def test_an_interrupt_stops_the_sweep_with_its_exit_code(launch: Launcher, tmp_p
     output = process.communicate(timeout=90)[0]
     assert process.returncode == 130
     assert "the same command goes on" in output
-    assert not launch.metrics()
+    assert not launch_fresh.metrics()
 
 
 def test_the_same_command_returns_the_finished_result_and_force_redoes_it(launch: Launcher, tmp_path: Path) -> None:

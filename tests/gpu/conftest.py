@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from tests.e2e.conftest import launch
+from tests.e2e.conftest import Launcher
 
-__all__ = ["launch"]
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launcher:
+    """In a new Python: CUDA does not outlive a fork."""
+    return Launcher(tmp_path / "outputs with a space", fresh=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

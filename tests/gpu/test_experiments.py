@@ -62,7 +62,7 @@ def test_all_protocols_judge_a_checkpoint(launch: Launcher) -> None:
 
 
 def test_a_killed_run_goes_on(launch: Launcher, tmp_path: Path) -> None:
-    undisturbed = finished(Launcher(tmp_path / "undisturbed"), *KILLED, "hardware=gpu")
+    undisturbed = finished(Launcher(tmp_path / "undisturbed", fresh=True), *KILLED, "hardware=gpu")
     assert launch(*KILLED, "hardware=gpu", TOY_KILL_STEP="8").returncode == -signal.SIGKILL
     assert finished(launch, *KILLED, "hardware=gpu")["training_loss"] == pytest.approx(
         undisturbed["training_loss"], rel=1e-2
@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on(launch: Launcher, tmp_path: Path) -> None:
 
 
 def test_nccl_with_every_gpu_trains_as_one_gpu(launch: Launcher, tmp_path: Path) -> None:
-    alone = finished(Launcher(tmp_path / "alone"), *KILLED, "hardware=gpu")
+    alone = finished(Launcher(tmp_path / "alone", fresh=True), *KILLED, "hardware=gpu")
     spread = finished(launch, *KILLED, "hardware=ddp")
     assert spread["training_loss"] == pytest.approx(alone["training_loss"], rel=1e-2)
 
