@@ -15,6 +15,7 @@ ALL = sorted(
 )
 SMALL = sorted({"demo", *(name for name in ALL if name.endswith("_small"))} - {"real_small"})
 BRIEF = ["task.budget={seconds:null,evaluations:2}", "seed=0"]
+ONE_BY_ONE = "hydra/launcher=basic"
 SMOKE = {
     "demo": ["data=ilp/ca_demo", "solver=bnb,lns/random", "task.budget={seconds:1,evaluations:null}"],
     "table_small": ["data=ilp/mis_small", "solver=lns/random"],
@@ -39,7 +40,7 @@ def test_every_experiment_says_its_command_and_composes(launch: Launcher, name: 
 def test_every_experiment_of_laptop_size_runs(launch: Launcher, name: str) -> None:
     sizes = SMOKE.get(name, ["solver=lns/lb_relax"])
     brief = BRIEF if not any("budget" in text or "incumbents" in text for text in sizes) else ["seed=0"]
-    run = launch("-m", f"experiment=lb_relax/{name}", "data.count=1", *dict.fromkeys([*sizes, *brief]))
+    run = launch("-m", f"experiment=lb_relax/{name}", "data.count=1", ONE_BY_ONE, *dict.fromkeys([*sizes, *brief]))
     assert run.returncode == 0, run.stdout + run.stderr
     (path,) = (path for path in launch.outputs.rglob("results.parquet") if (path.parent / "sweep.json").exists())
     results = pd.read_parquet(path)

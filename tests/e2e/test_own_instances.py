@@ -65,7 +65,9 @@ def test_the_policy_stands_beside_others_on_the_files_kept_back_and_on_a_single_
 ) -> None:
     (checkpoint,) = trained[0].folders()
     apply = ["experiment=cl_lns/apply", f"checkpoint='{checkpoint}'", "task.budget={seconds:null,evaluations:3}"]
-    run = launch(*apply, "data=ilp_expert/files", f"data.path='{folder}'", "lns/method=random,trained")
+    run = launch(
+        *apply, "data=ilp_expert/files", f"data.path='{folder}'", "lns/method=random,trained", "hydra/launcher=basic"
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     (sweep,) = (path.parent for path in launch.outputs.rglob("sweep.json"))
     assert set(bounds(sweep)) == {f"{m} files/auction{i}" for m in ("random", "trained") for i in (5, 6)}

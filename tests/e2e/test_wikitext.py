@@ -112,7 +112,7 @@ def test_every_wikitext_experiment_says_its_command_and_composes(launch: Launche
     [("figure_7_small", {"layers_1", "layers_3"}), ("figure_8_small", {"lr_1_ratio_5", "lr_5_ratio_5"})],
 )
 def test_the_small_sweeps_report_a_row_per_setting(launch: Launcher, text: str, name: str, rows: set[str]) -> None:
-    fewer = ["seed=0"] + (["task.feed_forward_ratio=5"] if name == "figure_8_small" else [])
+    fewer = ["seed=0", "hydra/launcher=basic"] + (["task.feed_forward_ratio=5"] if name == "figure_8_small" else [])
     run = launch(f"experiment=scan_snap/{name}", *TINY, *fewer, text)
     assert run.returncode == 0, run.stdout + run.stderr
     (report,) = launch.outputs.rglob("report.csv")
