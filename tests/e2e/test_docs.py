@@ -83,13 +83,22 @@ def test_the_paper_of_the_page_is_trained_swept_and_judged_and_an_own_folder_bui
     assert {"sine", "waves"} <= set(pd.read_csv(own)["method"])
 
 
+def pages() -> list[Path]:
+    """README.md and everything under docs."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
 def launches() -> list[str]:
-    """Every line of README.md and the pages that calls the launcher, without what the page says about it."""
-    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-    lines = [line.strip() for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
-    found = [re.sub(r"^\.venv/bin/|\s{3,}.*$", "", line) for line in lines if "..." not in line]
-    shown = dict.fromkeys(line for line in found if line.startswith("python launch.py "))
-    return [line for line in shown if "ripples/" not in line and "lns/active" not in line]
+    """Every line of the pages that calls the launcher, without what the page says about it, and every quoted experiment
+    with settings. Of a bare experiment ``tests/docs/test_paper_pages.py`` knows that it is there."""
+    texts = [page.read_text(encoding="utf-8") for page in pages()]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    lines = [re.sub(r"^\.venv/bin/|\s{3,}.*$", "", line) for line in lines]
+    quoted = [command for text in texts for command in re.findall(r"`((?:-m )?experiment=[^`\n<]+)`", text)]
+    settings = (command for command in quoted if re.search(r"(?<!-m) (?!hydra/launcher=)", command))
+    found = [line for line in lines if line.startswith("python launch.py ")]
+    shown = dict.fromkeys([*found, *(f"python launch.py {command}" for command in settings)])
+    return [line for line in shown if not re.search(r"\.\.\.|ripples/|lns/active", line)]
 
 
 @pytest.mark.parametrize("line", launches())
@@ -109,18 +118,21 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 
 
 def values(text: str) -> list[str]:
-    """The override, or one for each value that it sweeps."""
+    """The override, or one for each value that it sweeps; of a range, its ends."""
     override = OverridesParser.create().parse_override(text)
     if not override.is_sweep_override():
         return [text]
     if override.is_interval_sweep():
         return [f"{override.get_key_element()}={override.value().start}"]
-    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    swept = list(override.sweep_string_iterator())
+    shown = [swept[0], swept[-1]] if override.is_range_sweep() else swept
+    return [f"{override.get_key_element()}={value}" for value in shown]
 
 
 def test_every_link_of_the_pages_leads_to_a_file() -> None:
-    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))]
+    links = [
+        (page, link) for page in pages() for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    ]
     assert links
     missing = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
