@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.ssl.parts.forks import on_processes
 from runs.errors import ConfigError, RepriseError
+from runs.local_processes import on_processes
 
 Loss = Callable[..., Tensor]
 ROUNDING = 1e-14

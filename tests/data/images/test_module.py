@@ -25,6 +25,7 @@ from data.images.views import Views
 from data.images.views.view import View
 from data.images.views.view_set import ViewSet
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 from tests.data.images.pictures import photographs, to_pillow
 
 STATISTICS = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3)}
@@ -94,16 +95,8 @@ def test_a_sample_looks_the_same_at_every_batch_size_and_otherwise_in_every_epoc
     assert not any(torch.allclose(small[index], other[index], atol=0.05) for index in small)
 
 
-def _two_views_of_each_sample(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.save(by_sample(epoch_of(module(), epoch=1)), f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_together_see_what_one_sees(tmp_path: Path) -> None:
-    torch.multiprocessing.start_processes(_two_views_of_each_sample, (str(tmp_path),), nprocs=2, start_method="fork")
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+def test_two_processes_together_see_what_one_sees() -> None:
+    first, second = on_processes(lambda rank: by_sample(epoch_of(module(), epoch=1)))
     assert len(first) == len(second) == 16 and not first.keys() & second.keys()
     assert_same(first | second, by_sample(epoch_of(module(), epoch=1)))
 

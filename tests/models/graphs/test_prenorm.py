@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import socket
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.graphs.prenorm import Moments, Prenorm
+from runs.local_processes import on_processes
 
 
 @settings(max_examples=30)
@@ -56,31 +53,18 @@ def test_an_interrupted_fit_leaves_the_statistics_as_they_were() -> None:
     assert norm(torch.tensor([[3.0]])).item() == 3.0
 
 
-def _fit(rank: int, port: int, shares: list[torch.Tensor], results: Any) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=len(shares))
-    norm = Prenorm(2)
-    with norm.fitting():
-        norm(shares[rank])
-    results.put((norm.mean.tolist(), norm.std.tolist()))
-    torch.distributed.destroy_process_group()
-
-
 @pytest.mark.parametrize("first", [3, 10])
 def test_two_processes_measure_what_one_does_though_one_may_have_nothing(first: int) -> None:
     x = torch.randn(10, 2, generator=torch.Generator().manual_seed(0))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = multiprocessing.get_context("fork")
-    results = context.SimpleQueue()
     shares = [x[:first], x[first:]]
-    processes = [context.Process(target=_fit, args=(rank, port, shares, results)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    one, two = results.get(), results.get()
-    for process in processes:
-        process.join(60)
+
+    def fit(rank: int) -> tuple[list[float], list[float]]:
+        norm = Prenorm(2)
+        with norm.fitting():
+            norm(shares[rank])
+        return norm.mean.tolist(), norm.std.tolist()
+
+    one, two = on_processes(fit)
 
     assert one == two
     assert one[0] == pytest.approx(x.mean(0).tolist(), rel=1e-6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import socket
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similar
 from data.ilp.state_batch import StateBatch, collate
 from models.ilp.losses import bce_loss, best_set, contrastive_loss, set_cosines
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 from tests.models.ilp.states import random_state
 
 COUNTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=4)
@@ -135,9 +134,7 @@ SHARES = [[(4, 3), (1, 2)], [(2, 0), (1, 4)]]
 """What each process gets: 5 pairs of positives and negatives against 1."""
 
 
-def _rank(rank: int, port: int, results: Any) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def _share(rank: int) -> list[tuple[float, list[float]]]:
     batch = collate([random_state(10 * rank + i, 6, 4, *pair) for i, pair in enumerate(SHARES[rank])])
     weight = torch.tensor([0.7, -0.3], dtype=torch.float64, requires_grad=True)
     outcome = []
@@ -146,8 +143,7 @@ def _rank(rank: int, port: int, results: Any) -> None:
         for value in (gradient, mean := loss.mean_over_processes.detach().clone()):
             torch.distributed.all_reduce(value)  # what DDP does to gradients, and loggers to values
         outcome.append((float(mean) / 2, (gradient / 2).tolist()))
-    results.put((rank, outcome))
-    torch.distributed.destroy_process_group()
+    return outcome
 
 
 def _scores(weight: torch.Tensor, batch: StateBatch) -> torch.Tensor:
@@ -167,17 +163,7 @@ def _bce(weight: torch.Tensor, batch: StateBatch) -> Any:
 
 
 def test_two_processes_with_unequal_shares_equal_one() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = multiprocessing.get_context("fork")
-    results = context.SimpleQueue()
-    processes = [context.Process(target=_rank, args=(rank, port, results)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    outcomes = dict(results.get() for _ in processes)
-    for process in processes:
-        process.join(60)
+    outcomes = on_processes(_share)
     states = [random_state(10 * rank + i, 6, 4, *pair) for rank in range(2) for i, pair in enumerate(SHARES[rank])]
     whole = collate(states)
     weight = torch.tensor([0.7, -0.3], dtype=torch.float64, requires_grad=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.ssl.conformance import on_processes
 from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment
 from models.ssl.spectral import SpectralContrastive
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 from tests.models.ssl.joint_recipes import BATCH, PROJECTOR, RECIPES, WIDTH, TinyEncoder, build, part, train, views_of
 
 NAMES = sorted(RECIPES)

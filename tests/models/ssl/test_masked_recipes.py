@@ -10,7 +10,7 @@ import torch
 from models.ssl.parts.momentum import MomentumCopy
 from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment, Recipe, ViewBatch
-from tests.models.ssl.processes import two_ranks
+from runs.local_processes import on_processes
 from tests.models.ssl.recipes import SMALL, built, trained, views
 
 START = Moment(0, 10, 0, 1)
@@ -111,7 +111,7 @@ def value_and_gradients(rank: int | None) -> list[tuple[torch.Tensor, torch.Tens
 
 
 def test_two_processes_equal_one_in_value_and_gradient() -> None:
-    first, second = two_ranks(value_and_gradients)
+    first, second = on_processes(value_and_gradients)
     for name, ours, theirs, (loss, gradient) in zip(NAMES, first, second, value_and_gradients(None), strict=True):
         torch.testing.assert_close(ours[0], loss, msg=lambda text, name=name: f"{name}: {text}")
         torch.testing.assert_close(theirs[0], loss)

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from runs.errors import ConfigError, SolverFailure
+from runs.local_processes import on_processes
 from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.features import FeatureParts, extract
 from tasks.images.protocols.identity import network_digest
 from tasks.images.protocols.ranks import Ranks
-from tests.models.ssl.processes import two_ranks
 from tests.tasks.images.tiny_images import TinyNet, TinyRecipe, tiny_data, tiny_images, tiny_vit
 
 
@@ -145,7 +145,7 @@ def _on_rank(rank: int, folder: str) -> dict[str, Any]:
 
 
 def test_two_processes_extract_each_a_part_and_the_first_has_what_one_process_has(tmp_path: Path) -> None:
-    first, second = two_ranks(_on_rank, str(tmp_path))
+    first, second = on_processes(lambda rank: _on_rank(rank, str(tmp_path)))
     expected = made(TinyRecipe(), None)
     for attempt in ("made", "kept"):
         torch.testing.assert_close(first[attempt]["h"], expected.train.h)

@@ -11,13 +11,13 @@ import torch
 from models.encoders.drop_path import DropPath
 from models.ssl.parts.state.batch_norm import share_batch_norm
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 from tasks.images.protocols.fine_tuning import FineTuning, _set_drop_path
 from tasks.images.protocols.low_shot import LowShot
 from tasks.images.protocols.one_process import OwnBatchNorm, copied_for_one_process
 from tasks.images.protocols.sgd_probe import SGDProbe
 from tasks.images.protocols.supervised_training import shuffled
 from tasks.images.representation.lidar import LiDAR, lidar
-from tests.models.ssl.processes import two_ranks
 from tests.tasks.images.tiny_images import TinyNet, TinyRecipe, tiny_data, tiny_parts, tiny_vit
 
 BRIEF = FineTuning(epochs=2, batch_size=9, drop_path=0.2)
@@ -97,7 +97,7 @@ def tiny_parts_of_rank_zero(encoder: torch.nn.Module):  # type: ignore[no-untype
 
 
 def test_an_encoder_trained_with_shared_batch_norms_is_tuned_by_one_process_alone() -> None:
-    alone, _ = two_ranks(_tune_beside_another_rank)
+    alone, _ = on_processes(_tune_beside_another_rank)
     parts = tiny_parts_of_rank_zero(TinyNet())
     torch.testing.assert_close(alone, weights(BRIEF._tuned(parts, parts.images_of("test"), 1e-2)))
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 from tasks.images.pictures.spectra import Spectra
 from tasks.images.protocols.corruption import Corruption
 from tasks.images.protocols.extraction import Extraction
@@ -22,7 +23,6 @@ from tasks.images.protocols.sgd_probe import SGDProbe
 from tasks.images.protocols.suite import Suite
 from tasks.images.representation.collapse import Collapse
 from tasks.images.representation.rank_me import RankMe
-from tests.models.ssl.processes import two_ranks
 from tests.tasks.images.tiny_images import HOST, TinyNet, TinyRecipe, tiny_data, tiny_parts
 
 
@@ -119,7 +119,7 @@ def _on_rank(rank: int, folder: str) -> dict[str, float]:
 
 
 def test_two_processes_report_what_one_does_and_the_first_draws(tmp_path: Path) -> None:
-    first, second = two_ranks(_on_rank, str(tmp_path))
+    first, second = on_processes(lambda rank: _on_rank(rank, str(tmp_path)))
     alone = suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path / "alone")
     assert first == second == pytest.approx(alone)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "alone"]

@@ -8,7 +8,7 @@ import torch
 from models.ssl.parts.heads import Projector
 from models.ssl.parts.iter_norm import IterNorm, inverse_square_root
 from runs.errors import ConfigError
-from tests.models.ssl.processes import two_ranks
+from runs.local_processes import on_processes
 
 
 def correlated(rows: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -78,7 +78,7 @@ def share(rank: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_two_processes_whiten_as_one() -> None:
-    parts = two_ranks(share)
+    parts = on_processes(share)
     for ours, whole in zip(
         map(torch.cat, zip(*parts, strict=True)), value_and_gradient(correlated(24, 6)), strict=True
     ):

@@ -8,7 +8,7 @@ from torch import nn
 
 from models.ssl.parts.losses.latent import code_cross_entropy, layer_normed, mean_of_blocks, smooth_l1
 from models.ssl.parts.losses.pixel import absolute_error, normalised_patches, squared_error
-from tests.models.ssl.processes import two_ranks
+from runs.local_processes import on_processes
 
 
 def test_patches_are_normalised_with_the_unbiased_variance() -> None:
@@ -70,7 +70,7 @@ def values(rank: int | None) -> list[torch.Tensor]:
 
 
 def test_two_processes_equal_one_in_value_and_gradient() -> None:
-    (first, first_gradient), (second, second_gradient) = two_ranks(values)
+    (first, first_gradient), (second, second_gradient) = on_processes(values)
     whole, gradient = values(None)
     torch.testing.assert_close(first, whole)
     torch.testing.assert_close(second, whole)

@@ -7,7 +7,7 @@ import torch
 
 from models.ssl.parts.patch_codes import PatchCodes
 from runs.errors import ConfigError
-from tests.models.ssl.processes import two_ranks
+from runs.local_processes import on_processes
 
 
 def clusters(rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,7 +64,7 @@ def learned(rank: int | None) -> torch.Tensor:
 
 
 def test_two_processes_learn_the_codes_of_one() -> None:
-    for centers in two_ranks(learned):
+    for centers in on_processes(learned):
         torch.testing.assert_close(centers, learned(None))
 
 

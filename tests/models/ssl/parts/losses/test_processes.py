@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.ssl.conformance import Loss, NonConformingLoss, check_loss, check_losses
-from models.ssl.parts.forks import on_processes
 from models.ssl.parts.losses.alpha_cl import alpha_cl
 from models.ssl.parts.losses.barlow import barlow_twins
 from models.ssl.parts.losses.cosine import negative_cosine, regression
@@ -185,12 +184,3 @@ def test_all_that_fail_are_listed_and_rows_must_be_shared_evenly() -> None:
         check_losses({"first": (wrong, [A]), "right": (koleo, [A]), "second": (wrong, [B])})
     with pytest.raises(ConfigError, match="input 1 of mse_loss has 15 rows"):
         check_loss(functional.mse_loss, [A, B[:15]])
-
-
-def test_a_failure_of_a_process_is_told_with_its_traceback() -> None:
-    def fails(rank: int) -> None:
-        if rank == 1:
-            raise ValueError("rank one is unwell")
-
-    with pytest.raises(RuntimeError, match="rank one is unwell"):
-        on_processes(fails)

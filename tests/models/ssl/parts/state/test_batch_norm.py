@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.ssl.conformance import on_processes
 from models.ssl.parts.state.batch_norm import SharedBatchNorm, share_batch_norm
+from runs.local_processes import on_processes
 
 
 def network(affine: bool, momentum: float | None) -> nn.Module:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from models.ssl.parts.forks import on_processes
 from models.ssl.parts.state.center import Center
 from models.ssl.parts.state.gather import gather, rank_offset
 from models.ssl.parts.state.queue import FeatureQueue
 from models.ssl.parts.state.reduce import mean_over_processes, sum_over_processes
 from models.ssl.parts.state.sinkhorn import sinkhorn
 from runs.errors import ConfigError
+from runs.local_processes import on_processes
 
 
 def rows(count: int, width: int, seed: int = 0) -> Tensor:

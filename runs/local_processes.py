@@ -1,8 +1,12 @@
-"""A function on several processes of this machine, for checks of what must not depend on their number."""
+"""A function on several processes of this machine that can reach each other through ``torch.distributed``.
+
+For checks of what must not depend on the number of processes.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import tempfile
 import traceback
@@ -15,13 +19,27 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed
 
+from runs import child_start
+
 T = TypeVar("T")
 PATIENCE = timedelta(seconds=60)
 """How long a process waits for the others."""
 
 
 def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
-    """``function(rank)`` on gloo processes forked from this one; results in order of rank.
+    """``function(rank)`` on gloo processes forked from this one.
+
+    Parameters
+    ----------
+    function
+        Called once in each process, with its rank from 0.
+    processes
+        How many.
+
+    Returns
+    -------
+    list
+        The results in order of rank; tensors come by value.
 
     Raises
     ------
@@ -34,7 +52,9 @@ def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
         children = []
         for rank in range(processes):
             receiver, sender = context.Pipe(duplex=False)
-            child = context.Process(target=_child, args=(function, rank, processes, store, sender), daemon=True)
+            child = context.Process(
+                target=_child, args=(function, rank, processes, store, sender, os.getpid()), daemon=True
+            )
             child.start()
             sender.close()
             children.append((child, receiver))
@@ -47,7 +67,10 @@ def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
     return [result for _, result in answers]
 
 
-def _child(function: Callable[[int], Any], rank: int, processes: int, store: Path, sender: Connection) -> None:
+def _child(
+    function: Callable[[int], Any], rank: int, processes: int, store: Path, sender: Connection, parent: int
+) -> None:
+    child_start.die_with(parent)
     torch.set_num_threads(1)
     try:
         torch.distributed.init_process_group(
