@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,8 @@ class Highs:
     ) -> Solution:
         incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
         seed = int(rng.integers(2**31 - 1))
-
-        def find_any() -> Solution:
-            rest = replace(budget, seconds=None if budget.seconds is None else incumbent.meter.remaining_seconds)
-            feasibility = replace(problem, c=np.zeros(problem.n), offset=0.0)
-            return self.solve(feasibility, budget=rest, rng=rng)
-
-        here = problem.A.nnz <= SMALL_MODEL
-        return solve_native(incumbent, lambda: _HighsModel(self, incumbent, seed), find_any, here=here)
+        build = partial(_HighsModel, self, incumbent, seed)
+        return solve_native(incumbent, build, partial(self.solve, rng=rng), here=problem.A.nnz <= SMALL_MODEL)
 
 
 class _HighsModel:

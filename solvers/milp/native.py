@@ -10,7 +10,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -59,7 +59,7 @@ class Native(Protocol):
 def solve_native(
     incumbent: Incumbent,
     build: Callable[[], Native],
-    find_any: Callable[[], Solution] | None = None,
+    solve: Callable[..., Solution] | None = None,
     *,
     here: bool = False,
 ) -> Solution:
@@ -71,8 +71,8 @@ def solve_native(
         Collects and checks what the solver finds.
     build
         Makes the model, in the worker thread too: its time is part of the budget.
-    find_any
-        Solves the problem without an objective, which tells an infeasible problem from an unbounded one.
+    solve
+        The back end's own, where it may end with "infeasible or unbounded": without an objective it tells which.
     here
         Run in the caller's thread: for a small model that looks at signals and deadline itself. A thread costs up to half
         of the time of a sub-ILP of a few hundred variables.
@@ -85,7 +85,7 @@ def solve_native(
             return incumbent.solution(_stopped())
         outcome = _run_here(build, incumbent) if here else _run(build, incumbent) or Outcome(_stopped())
         if outcome.ambiguous:
-            outcome = _told_apart(incumbent, outcome, find_any)
+            outcome = _told_apart(incumbent, outcome, solve)
         status = outcome.status
         if status in (Status.FEASIBLE, Status.NO_SOLUTION):
             status = _stopped()
@@ -96,12 +96,14 @@ def _stopped() -> Status:
     return Status.INTERRUPTED if interrupt.requested() else Status.NO_SOLUTION
 
 
-def _told_apart(incumbent: Incumbent, outcome: Outcome, find_any: Callable[[], Solution] | None) -> Outcome:
+def _told_apart(incumbent: Incumbent, outcome: Outcome, solve: Callable[..., Solution] | None) -> Outcome:
     if incumbent.x is not None:
         return Outcome(Status.UNBOUNDED, nodes=outcome.nodes)
-    if find_any is None or incumbent.meter.exhausted:
+    if solve is None or incumbent.meter.exhausted:
         return Outcome(_stopped(), nodes=outcome.nodes)
-    found = find_any()
+    problem, budget = incumbent.problem, incumbent.meter.budget
+    rest = replace(budget, seconds=None if budget.seconds is None else incumbent.meter.remaining_seconds)
+    found = solve(replace(problem, c=np.zeros(problem.n), offset=0.0), budget=rest)
     if found.assignment is None:
         return Outcome(found.status, nodes=outcome.nodes)
     incumbent.offer(found.assignment)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,13 +67,7 @@ class Scip:
     ) -> Solution:
         incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
         seed = int(rng.integers(2**31 - 1))
-
-        def find_any() -> Solution:
-            rest = replace(budget, seconds=None if budget.seconds is None else incumbent.meter.remaining_seconds)
-            feasibility = replace(problem, c=np.zeros(problem.n), offset=0.0)
-            return self.solve(feasibility, budget=rest, rng=rng)
-
-        return solve_native(incumbent, lambda: _ScipModel(self, incumbent, seed), find_any)
+        return solve_native(incumbent, partial(_ScipModel, self, incumbent, seed), partial(self.solve, rng=rng))
 
 
 class _ScipModel:
