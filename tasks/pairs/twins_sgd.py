@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
@@ -15,20 +16,20 @@ from runs import interrupt
 from runs.errors import ConfigError
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath
 from solvers.dynamics.predictors import Predictor
+from tasks.replicas import Replicas
 
 
-@dataclass(frozen=True)
-class SGD:
+@final
+@dataclass(frozen=True, kw_only=True)
+class SGD(Replicas):
     """How SGD is run.
 
     Parameters
     ----------
     learning_rate
         Of the encoder; the flow's time is this times the steps. The predictor's is alpha times it.
-    steps, every
-        Number of steps, and of steps between two snapshots.
-    batch, replicas
-        Pairs of views of a step, and independent runs.
+    steps, every, batch, replicas
+        As in :class:`~tasks.replicas.Replicas`; a batch is one of pairs of views.
 
     Raises
     ------
@@ -39,20 +40,11 @@ class SGD:
     learning_rate: float = 0.02
     steps: int = 1500
     every: int = 25
-    batch: int = 128
-    replicas: int = 8
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("every", 1), ("batch", 1), ("replicas", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"task.sgd.{name} is {getattr(self, name)}; expected at least {least}")
+        super().__post_init__()
         if not self.learning_rate > 0:
             raise ConfigError(f"task.sgd.learning_rate is {self.learning_rate}; it must be positive")
-
-    @property
-    def snapshots(self) -> np.ndarray:
-        """(n,) steps after which the modes are read; the start and the last step always."""
-        return np.unique(np.append(np.arange(0, self.steps, self.every), self.steps))
 
 
 @dataclass(frozen=True, eq=False)

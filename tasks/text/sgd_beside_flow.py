@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import torch
@@ -14,22 +15,22 @@ from runs import interrupt
 from runs.errors import ConfigError
 from solvers.base import Budget
 from solvers.dynamics.one_layer_path import FollowedDynamics, Path
+from tasks.replicas import Replicas
 
 
-@dataclass(frozen=True)
-class SGD:
+@final
+@dataclass(frozen=True, kw_only=True)
+class SGD(Replicas):
     """How SGD is run from Y = 0, Z = 0.
 
     Parameters
     ----------
     eta_y, eta_z
         Step sizes. With momentum mu the flow runs at the effective rates eta / (1 - mu), and SGD lags mu / (1 - mu) steps.
-    steps, every
-        Number of steps, and of steps between two snapshots.
+    steps, every, batch, replicas
+        As in :class:`~tasks.replicas.Replicas`; a batch is one of sequences.
     length
         T; the flow is its limit, from which f differs by about 1 / (2 T |c|^2).
-    batch, replicas
-        Sequences of a batch, and independent runs.
     momentum
         mu.
     normalization, attend_query
@@ -46,23 +47,16 @@ class SGD:
     steps: int = 1000
     every: int = 20
     length: int = 8192
-    batch: int = 128
-    replicas: int = 8
     momentum: float = 0.0
     normalization: Normalization = "norm"
     attend_query: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("every", 1), ("length", 2), ("batch", 1), ("replicas", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"task.sgd.{name} is {getattr(self, name)}; expected at least {least}")
+        super().__post_init__()
+        if self.length < 2:
+            raise ConfigError(f"task.sgd.length is {self.length}; expected at least 2")
         if not (self.eta_y > 0 and self.eta_z > 0 and 0 <= self.momentum < 1):
             raise ConfigError("task.sgd: eta_y and eta_z must be positive, and momentum at least 0 and below 1")
-
-    @property
-    def snapshots(self) -> np.ndarray:
-        """(n,) steps after which the parameters are kept; the start and the last step always."""
-        return np.unique(np.append(np.arange(0, self.steps, self.every), self.steps))
 
 
 @dataclass(frozen=True, eq=False)
