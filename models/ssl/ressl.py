@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 from torch import Tensor, nn
 
 from models.ssl.parts.joint_embedding import output
 from models.ssl.parts.losses.ressl import relational
+from models.ssl.parts.siamese import Siamese
 from models.ssl.parts.state.queue import FeatureQueue
-from models.ssl.parts.target import Target
-from models.ssl.recipe import Moment, Recipe, RecipeOutput, ViewBatch
+from models.ssl.recipe import Moment, RecipeOutput, ViewBatch
 from runs.errors import ConfigError
 
 
 @final
-class ReSSL(Recipe):
+class ReSSL(Siamese):
     """CE(softmax(t Q / T_t), softmax(z Q / T_s)); the first view goes to the student, the second, weak, to the teacher.
 
     Parameters
     ----------
-    encoder
-        f.
-    projector
-        g; called with the encoder's width.
-    target
-        Called with f and g; makes their moving average.
+    encoder, projector, target
+        As in :class:`~models.ssl.parts.siamese.Siamese`.
     queue
         Targets of past images, a multiple of the batch of all ranks.
     student_temperature, teacher_temperature
@@ -40,16 +35,13 @@ class ReSSL(Recipe):
     def __init__(
         self,
         encoder: nn.Module,
-        projector: Callable[[int], nn.Module],
-        target: Callable[..., Target],
         queue: int,
         student_temperature: float = 0.1,
         teacher_temperature: float = 0.04,
+        **parts: Any,
     ) -> None:
-        super().__init__(encoder)
-        self.projector = projector(encoder.width)  # type: ignore[arg-type]
-        self.target = target(encoder, self.projector)
-        self.queue = FeatureQueue(queue, self.projector.width)  # type: ignore[arg-type]
+        super().__init__(encoder, **parts)
+        self.queue = FeatureQueue(queue, self.dimension)
         self.student_temperature, self.teacher_temperature = student_temperature, teacher_temperature
         self._newest: Tensor | None = None
 
@@ -57,14 +49,13 @@ class ReSSL(Recipe):
         if len(batch.views) != 2:
             raise ConfigError(f"data.views makes {len(batch.views)} views; ressl takes 2, a strong and a weak one")
         strong, weak = batch.views
-        h = self.encoder(strong)
-        z = self.projector(h)
-        (self._newest,) = self.target([weak])
+        (h,), (z,) = self.project([strong])
+        (self._newest,) = self.targets([weak])
         loss = relational(z, self._newest, self.queue.features, self.student_temperature, self.teacher_temperature)
         one = ViewBatch((strong,), 1)
         return output(loss, [h], [z], one)
 
     def after_step(self, moment: Moment) -> None:
-        self.target.update(self.encoder, self.projector, moment)
+        self.move_target(moment)
         if self._newest is not None:
             self.queue.push(self._newest)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 
+from models.ssl.byol import BYOL
 from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment
+from models.ssl.simsiam import SimSiam
 from models.ssl.spectral import SpectralContrastive
 from runs.errors import ConfigError
 from runs.local_processes import on_processes
-from tests.models.ssl.joint_recipes import BATCH, PROJECTOR, RECIPES, WIDTH, TinyEncoder, build, part, train, views_of
+from tests.models.ssl.joint_recipes import (
+    BATCH,
+    PROJECTOR,
+    RECIPES,
+    TARGET,
+    WIDTH,
+    TinyEncoder,
+    build,
+    part,
+    train,
+    views_of,
+)
 
 NAMES = sorted(RECIPES)
 START = Moment(0, 20, 0, 10)
@@ -98,3 +111,10 @@ def test_spectral_projections_are_drawn_back_into_their_ball() -> None:
     torch.testing.assert_close(recipe.within(z), torch.tensor([[0.5, 0.0], [1.2, 1.6]]))
     with pytest.raises(ConfigError, match=r"model\.mu is 0"):
         SpectralContrastive(TinyEncoder(), PROJECTOR, mu=0.0)
+
+
+def test_a_recipe_says_whether_it_needs_a_moving_target() -> None:
+    with pytest.raises(ConfigError, match=r"model\.target must be set for BYOL"):
+        BYOL(TinyEncoder(), PROJECTOR)
+    with pytest.raises(ConfigError, match=r"model\.target must not be set for SimSiam"):
+        SimSiam(TinyEncoder(), projector=PROJECTOR, target=TARGET)
