@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed
-from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Sampler, SequentialSampler
 
 
 def place() -> tuple[int, int]:
@@ -131,3 +131,26 @@ class ResumableLoader(DataLoader[Any]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Make the next epoch begin behind the batches that were seen."""
         self._order.start = state["batches"]
+
+
+def one_by_one(items: Dataset[Any]) -> ResumableLoader:
+    """Items in order, each as it is: whole batches that a data set draws or cuts itself."""
+    return ResumableLoader(items, 1, seed=0, sampler=SequentialSampler(items), collate_fn=the_only)  # type: ignore[arg-type]
+
+
+def whole_batches(items: Dataset[Any], batch_size: int, workers: int = 0) -> DataLoader[Any]:
+    """Batches that ``items`` gives for a list of indices (``__getitems__``), in order, whole on every rank."""
+    # a generator of its own: a loader without one draws from the global random state that a resumed training restores
+    own = torch.Generator()
+    return DataLoader(items, batch_size, collate_fn=as_it_is, generator=own, num_workers=workers)
+
+
+def as_it_is(batch: Any) -> Any:
+    """Collate what is a batch already."""
+    return batch
+
+
+def the_only(batch: list[Any]) -> Any:
+    """Collate a batch of one item: the item itself."""
+    (item,) = batch
+    return item

@@ -9,6 +9,8 @@ import torch.distributed
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
+from data.loading import the_only
+
 
 class ProblemData(pl.LightningDataModule):
     """Datasets of problems; a batch is one item ``(index, problem)`` itself, on the host.
@@ -53,12 +55,7 @@ def _one_by_one(problems: Dataset[Any] | None, train: bool = False) -> DataLoade
         ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
         if not train and rank >= len(problems):  # type: ignore[arg-type]
             # a rank without any step would miss the collectives of the others
-            return DataLoader([None], batch_size=1, collate_fn=_only)  # type: ignore[arg-type]
+            return DataLoader([None], batch_size=1, collate_fn=the_only)  # type: ignore[arg-type]
         sampler = kind(problems, num_replicas=ranks, rank=rank, shuffle=train)
     shuffle = train and sampler is None
-    return DataLoader(problems, batch_size=1, shuffle=shuffle, sampler=sampler, num_workers=0, collate_fn=_only)
-
-
-def _only(batch: list[Any]) -> Any:
-    (item,) = batch
-    return item
+    return DataLoader(problems, batch_size=1, shuffle=shuffle, sampler=sampler, num_workers=0, collate_fn=the_only)

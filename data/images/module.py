@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from data.full_batches import full_batches
 from data.images.batches import CleanBatches, Stored, TrainingBatches
-from data.images.order import FullBatches
 from data.images.source import ImageSet, ImageSource
 from data.images.subset import labels_of, split
 from data.images.support import Support
 from data.images.views.view_set import Views, ViewSet
-from data.loading import ResumableLoader, place
+from data.loading import place, whole_batches
 from runs.errors import ConfigError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -141,17 +141,7 @@ class ImageData(pl.LightningDataModule):
         ConfigError
             The ranks cannot share a batch equally, or the images do not fill one.
         """
-        ranks, rank = place()
-        order = FullBatches(len(self.trained_on), self.seed, self.batch_size, ranks, rank)
-        share = self.batch_size // ranks
-        return ResumableLoader(
-            TrainingBatches(self.trained_on),
-            share,
-            self.seed,
-            sampler=order,
-            collate_fn=_as_it_is,
-            num_workers=self.workers,
-        )
+        return full_batches(TrainingBatches(self.trained_on), self.batch_size, self.seed, self.workers)
 
     def test_dataloader(self) -> list[int]:
         """One step: what is evaluated, the task takes from :meth:`clean_loader`."""
@@ -210,11 +200,4 @@ class ImageData(pl.LightningDataModule):
     def clean_loader(self, split: str, batch_size: int) -> DataLoader[tuple[Tensor, Tensor | None, Tensor]]:
         """Normalised images, labels (or None) and indices of a split, in order, whole on every rank."""
         images = CleanBatches(self.clean(split), self.mean, self.std)
-        # a generator of its own: a loader without one draws from the global random state that a resumed training restores
-        return DataLoader(
-            images, batch_size, collate_fn=_as_it_is, generator=torch.Generator(), num_workers=self.workers
-        )
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
+        return whole_batches(images, batch_size, self.workers)

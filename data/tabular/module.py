@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from data.images.order import FullBatches
+from data.full_batches import full_batches
 from data.images.subset import per_class
 from data.images.views.view_set import Views
-from data.loading import ResumableLoader, place
+from data.loading import whole_batches
 from data.tabular.masking import FeatureMasking
 from data.tabular.table import Table, bundled
 from runs.errors import ConfigError, nearest
@@ -111,10 +111,7 @@ class TableData(pl.LightningDataModule):
         ConfigError
             The ranks cannot share a batch equally, or the rows do not fill one.
         """
-        ranks, rank = place()
-        rows = self._standardised("train")
-        order = FullBatches(len(rows), self.seed, self.batch_size, ranks, rank)
-        return ResumableLoader(rows, self.batch_size // ranks, self.seed, sampler=order, collate_fn=_as_it_is)
+        return full_batches(self._standardised("train"), self.batch_size, self.seed)
 
     def test_dataloader(self) -> list[int]:
         """One step: what is evaluated, the task takes from :meth:`clean_loader`."""
@@ -142,8 +139,7 @@ class TableData(pl.LightningDataModule):
 
     def clean_loader(self, split: str, batch_size: int) -> DataLoader[Batch]:
         """Standardised rows, labels and positions of a split, in order."""
-        rows = self._standardised(split)
-        return DataLoader(rows, batch_size, collate_fn=_as_it_is, generator=torch.Generator())
+        return whole_batches(self._standardised(split), batch_size)
 
     def _standardised(self, split: str) -> _Rows:
         table = self.clean(split)
@@ -162,10 +158,6 @@ class _Rows(Dataset[StoredRows]):
     def __getitems__(self, indices: list[int]) -> StoredRows:
         chosen = torch.tensor(indices)
         return StoredRows(self.rows[chosen], self.labels[chosen], chosen)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _parts(table: Table, validation: float, test: float, seed: int) -> dict[str, Table]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,10 @@ import torch
 import torch.distributed
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from data.download import DataFile
-from data.loading import ResumableLoader
+from data.loading import one_by_one
 from data.text.corpus import Vocabulary
 from runs.errors import ConfigError
 
@@ -95,8 +94,7 @@ class ContiguousText(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """The training text in order."""
-        windows = self.train_windows
-        return ResumableLoader(windows, 1, seed=0, sampler=SequentialSampler(windows), collate_fn=_only)
+        return one_by_one(self.train_windows)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Batches spread evenly over the evaluation text, always the same."""
@@ -200,8 +198,3 @@ def _setting(name: str) -> Iterator[None]:
 def _in_order(windows: Dataset[Tensor]) -> DataLoader[Tensor]:
     # a generator of its own: a loader without one draws from the global random state that a resumed training restores
     return DataLoader(windows, batch_size=None, generator=torch.Generator())
-
-
-def _only(batch: list[Any]) -> Any:
-    (item,) = batch
-    return item

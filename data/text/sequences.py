@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from torch.utils.data import DataLoader, Dataset
 
-from data.loading import ResumableLoader
+from data.loading import one_by_one
 from data.text.synthetic import CoOccurrence
 from runs.errors import ConfigError
 
@@ -84,7 +84,7 @@ class SyntheticSequences(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The batches of all steps in order."""
-        return ResumableLoader(self.batches, 1, seed=0, sampler=SequentialSampler(self.batches), collate_fn=_only)
+        return one_by_one(self.batches)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """One item, for the one co-occurrence table."""
@@ -113,8 +113,3 @@ class _Batches(Dataset[SequenceBatch]):
 def _generator(seed: int, step: int) -> torch.Generator:
     (word,) = np.random.SeedSequence([seed, step]).generate_state(1)
     return torch.Generator().manual_seed(int(word))
-
-
-def _only(batch: list[Any]) -> Any:
-    (item,) = batch
-    return item

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from data.full_batches import FullBatches
 from data.images.fake import Fake
 from data.images.folder import Folder
 from data.images.long_tailed import LongTailed
 from data.images.module import ImageData
-from data.images.order import FullBatches
 from data.images.source import ImageSource
 from data.images.support import Support
 from data.images.views import Views

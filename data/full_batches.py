@@ -1,18 +1,21 @@
-"""The order of training images where only full batches count."""
+"""Training where only full batches count, and a data set gives whole batches at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from data.loading import EpochShuffle
+from torch.utils.data import Dataset
+
+from data.loading import EpochShuffle, ResumableLoader, as_it_is, place
 from runs.errors import ConfigError
 
 
 class FullBatches(EpochShuffle):
-    """One rank's images of the shuffle that all ranks know, cut to full batches.
+    """One rank's items of the shuffle that all ranks know, cut to full batches.
 
     The ranks' n-th batches, one after the other, are the n-th batch of one process, so that what is drawn for a whole batch
-    meets the same images. All ranks have equally many.
+    meets the same items. All ranks have equally many.
 
     Parameters
     ----------
@@ -47,3 +50,28 @@ class FullBatches(EpochShuffle):
 
     def __len__(self) -> int:
         return self.batches * self.batch_size // self.ranks
+
+
+def full_batches(items: Dataset[Any], batch_size: int, seed: int, workers: int = 0) -> ResumableLoader:
+    """Shuffled full batches, of equal size on all ranks.
+
+    Parameters
+    ----------
+    items
+        Gives a whole batch for a list of indices (``__getitems__``).
+    batch_size
+        Of all ranks together.
+    seed
+        Of the order.
+    workers
+        Processes that read.
+
+    Raises
+    ------
+    ConfigError
+        The ranks cannot share a batch equally, or the items do not fill one.
+    """
+    ranks, rank = place()
+    order = FullBatches(len(items), seed, batch_size, ranks, rank)  # type: ignore[arg-type]
+    share = batch_size // ranks
+    return ResumableLoader(items, share, seed, sampler=order, collate_fn=as_it_is, num_workers=workers)
