@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -32,10 +33,25 @@ class MissingDependency(RepriseError):
     """An optional package is absent: names the `pip install` line that brings it."""
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The end of a message about an unknown name: the known one nearest to it, or all there are."""
+def nearest(name: str, known: Sequence[str], otherwise: str | None = None) -> str:
+    """The end of a message about an unknown name.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    known
+        All there are. A name with folders or dots may also be near in its last part alone.
+    otherwise
+        What to say where none is near; None for a list of all.
+    """
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; there are {', '.join(known) or 'none'}"
+    if not close:
+        last_parts = {re.split(r"[/.]", key)[-1]: key for key in known}
+        close = [last_parts[part] for part in difflib.get_close_matches(re.split(r"[/.]", name)[-1], last_parts, n=1)]
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; {otherwise or 'there are ' + (', '.join(known) or 'none')}"
 
 
 def require(module: str, extra: str) -> ModuleType:

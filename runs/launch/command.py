@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 import secrets
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
+from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError, nearest
 from runs.files import read_json
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -204,12 +203,7 @@ def _composition_mistake(application: Any, overrides: list[str], error: BaseExce
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not close:
-        tail = {key.rsplit("/", 1)[-1].rsplit(".", 1)[-1]: key for key in known}
-        match = difflib.get_close_matches(re.split(r"[/.]", name)[-1], list(tail), n=1, cutoff=0.6)
-        close = [tail[match[0]]] if match else []
-    return f"; did you mean '{close[0]}'?" if close else "; `python launch.py --help` lists what there is"
+    return nearest(name, known, "`python launch.py --help` lists what there is")
 
 
 def _choices_like(application: Any, wanted: str) -> list[str]:
