@@ -54,6 +54,19 @@ def nearest(name: str, known: Sequence[str], otherwise: str | None = None) -> st
     return f"; {otherwise or 'there are ' + (', '.join(known) or 'none')}"
 
 
+def at_least(where: str, **settings: tuple[float | None, float]) -> None:
+    """Refuse a setting below its least value: ``at_least("data.", length=(length, 2))``; None is not below.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting, after ``where`` it is, its value and the least one.
+    """
+    for name, (value, least) in settings.items():
+        if value is not None and not value >= least:
+            raise ConfigError(f"{where}{name} is {value}; give at least {least}")
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module, or say which extra brings it.
 

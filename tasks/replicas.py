@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runs.errors import ConfigError
+from runs.errors import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,13 @@ class Replicas(ABC):
     replicas: int = 8
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("every", 1), ("batch", 1), ("replicas", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"task.sgd.{name} is {getattr(self, name)}; expected at least {least}")
+        at_least(
+            "task.sgd.",
+            steps=(self.steps, 1),
+            every=(self.every, 1),
+            batch=(self.batch, 1),
+            replicas=(self.replicas, 2),
+        )
 
     @property
     def snapshots(self) -> np.ndarray:

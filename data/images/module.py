@@ -18,7 +18,7 @@ from data.images.subset import labels_of, split
 from data.images.support import Support
 from data.images.views.view_set import Views, ViewSet
 from data.loading import place, whole_batches
-from runs.errors import ConfigError, nearest
+from runs.errors import ConfigError, at_least, nearest
 
 SPLITS = ("train", "validation", "test")
 
@@ -91,9 +91,7 @@ class ImageData(pl.LightningDataModule):
         probes: ImageSource | None = None,
     ) -> None:
         super().__init__()
-        for setting, value, least in (("size", size, 1), ("batch_size", batch_size, 2), ("workers", workers, 0)):
-            if value < least:
-                raise ConfigError(f"data.{setting} is {value}; it must be at least {least}")
+        at_least("data.", size=(size, 1), batch_size=(batch_size, 2), workers=(workers, 0))
         for setting, values in (("mean", mean), ("std", std)):
             if len(values) != self.channels or (setting == "std" and min(values) <= 0):
                 raise ConfigError(f"data.{setting} is {list(values)}; give three numbers, those of std positive")

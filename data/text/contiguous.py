@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from data.download import DataFile
 from data.loading import one_by_one
 from data.text.corpus import Vocabulary
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 
 HELD_OUT = 0.1
 """Share of a single text, at its end, that evaluates instead of training."""
@@ -64,11 +64,13 @@ class ContiguousText(pl.LightningDataModule):
         super().__init__()
         if path is None and (train is None or evaluation is None):
             raise ConfigError("data.path is null; give a text file, or both data.train and data.evaluation")
-        least = {"vocabulary_size": 2, "batch_size": 1, "context": 1, "evaluation_batches": 1}
-        given = (vocabulary_size, batch_size, context, evaluation_batches)
-        for (field, minimum), value in zip(least.items(), given, strict=True):
-            if value < minimum:
-                raise ConfigError(f"data.{field} is {value}; give at least {minimum}")
+        at_least(
+            "data.",
+            vocabulary_size=(vocabulary_size, 2),
+            batch_size=(batch_size, 1),
+            context=(context, 1),
+            evaluation_batches=(evaluation_batches, 1),
+        )
         self.name = name if path is None else Path(path).stem
         self.vocabulary_size = vocabulary_size
         self.train, self.evaluation = train, evaluation

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from data.loading import one_by_one
 from data.text.synthetic import CoOccurrence
-from runs.errors import ConfigError
+from runs.errors import at_least
 
 
 class SequenceBatch(NamedTuple):
@@ -73,11 +73,8 @@ class SyntheticSequences(pl.LightningDataModule):
         replicas: int = 1,
     ) -> None:
         super().__init__()
-        least = {"length": 2, "batch_size": 1, "steps": 1, "seed": 0, "replicas": 1}
-        given = (length, batch_size, steps, seed, replicas)
-        for (field, minimum), value in zip(least.items(), given, strict=True):
-            if value < minimum:
-                raise ConfigError(f"data.{field} is {value}; give at least {minimum}")
+        at_least("data.", length=(length, 2), batch_size=(batch_size, 1), steps=(steps, 1), seed=(seed, 0))
+        at_least("data.", replicas=(replicas, 1))
         self.name = name
         self.distribution = distribution
         self.batches = _Batches(distribution, length, batch_size, steps, replica_seeds(seed, replicas))

@@ -12,7 +12,7 @@ import pytorch_lightning as lightning
 import torch
 
 from models.ssl.recipe import Recipe
-from runs.errors import ConfigError, SolverFailure
+from runs.errors import ConfigError, SolverFailure, at_least
 from runs.files import write_json
 from runs.record import instances
 from runs.record.callbacks import KeepLast, StopOnNonFiniteLoss
@@ -82,13 +82,7 @@ class SuccessiveHalving(lightning.LightningModule):
         super().__init__()
         if len(candidates) < 2:
             raise ConfigError(f"task.candidates has {len(candidates)} entries; give at least 2 to choose from")
-        for name, value, least in (
-            ("first_epochs", first_epochs, 1),
-            ("epochs", epochs, first_epochs),
-            ("factor", factor, 2),
-        ):
-            if value < least:
-                raise ConfigError(f"task.{name} is {value}; give at least {least}")
+        at_least("task.", first_epochs=(first_epochs, 1), epochs=(epochs, first_epochs), factor=(factor, 2))
         self.candidates = dict(candidates)
         self.judge, self.protocols, self.signal = judge, protocols, signal
         self.plan = rounds(len(candidates), first_epochs, epochs, factor)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from data.text.synthetic import CoOccurrence
 from models.text.one_layer import Normalization, OneLayerTransformer
 from runs import interrupt
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 from solvers.base import Budget
 from solvers.dynamics.one_layer_path import FollowedDynamics, Path
 from tasks.replicas import Replicas
@@ -53,8 +53,7 @@ class SGD(Replicas):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.length < 2:
-            raise ConfigError(f"task.sgd.length is {self.length}; expected at least 2")
+        at_least("task.sgd.", length=(self.length, 2))
         if not (self.eta_y > 0 and self.eta_z > 0 and 0 <= self.momentum < 1):
             raise ConfigError("task.sgd: eta_y and eta_z must be positive, and momentum at least 0 and below 1")
 

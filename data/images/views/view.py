@@ -16,7 +16,7 @@ from data.images.views.blur import gaussian_blur
 from data.images.views.gray import grayscale
 from data.images.views.random_keys import uniforms
 from data.images.views.solarize import solarize
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 
 OTHER = 10
 """Uniform numbers of a sample besides its crop's."""
@@ -81,10 +81,7 @@ class View:
             _check(name, getattr(self, name), 0, 1)
         for name, bound in JITTER_BOUNDS.items():
             _check(name, getattr(self, name), 0, bound)
-        for name, least in (("count", 0), ("size", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"views: {name} is {value}; give at least {least}")
+        at_least("views: ", count=(self.count, 0), size=(self.size, 1))
         _check_bounds("crop_scale", self.crop_scale, 1.0)
         _check_bounds("crop_ratio", self.crop_ratio)
         _check_bounds("blur_sigma", self.blur_sigma)

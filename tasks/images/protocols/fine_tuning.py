@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from data.images.source import ImageSet
 from models.encoders.drop_path import DropPath
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 from solvers.optimizers.layer_decay import layer_decay
 from solvers.optimizers.warmup_cosine import warmup_cosine
 from tasks.images.protocols.features import FeatureParts
@@ -77,9 +77,7 @@ class FineTuning(Protocol):
             raise ConfigError(
                 f"{self.name}.learning_rates is {list(self.learning_rates)}; give one or more positive numbers"
             )
-        for name, least in (("epochs", 1), ("batch_size", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{self.name}.{name} is {getattr(self, name)}; give at least {least}")
+        at_least(f"{self.name}.", epochs=(self.epochs, 1), batch_size=(self.batch_size, 2))
         for name in ("warmup", "drop_path"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{self.name}.{name} is {getattr(self, name)}; give a share in [0, 1)")

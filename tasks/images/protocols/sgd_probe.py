@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.knn import accuracy
 from tasks.images.protocols.probe_head import SideBySide, probe_head
@@ -66,10 +66,7 @@ class SGDProbe(Protocol):
             raise ConfigError(
                 f"{self.name}.learning_rates is {list(self.learning_rates)}; give one or more positive numbers"
             )
-        for field, least in (("epochs", 1), ("batch_size", 2), ("hidden", 1)):
-            value = getattr(self, field)
-            if value is not None and value < least:
-                raise ConfigError(f"{self.name}.{field} is {value}; give at least {least}")
+        at_least(f"{self.name}.", epochs=(self.epochs, 1), batch_size=(self.batch_size, 2), hidden=(self.hidden, 1))
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         """``name``: accuracy in percent; ``<name>_lr``: the rate."""
