@@ -13,9 +13,12 @@ from typing import Any
 
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError, nearest
 from runs.files import read_json
+from runs.launch.rows import choices
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 USAGE_ERROR = 2
+RENAMED = {"data/tables": "data/tabular"}
+"""Groups whose choices had another name."""
 
 Job = Callable[[Any], float | None]
 
@@ -26,12 +29,12 @@ def main(job: Job, arguments: list[str] | None = None) -> int:
     0: every run finished. 1: a run failed. 2: the command or its configuration is wrong. 128 + n: stopped by signal n.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        from runs.launch.help import render
-
-        print(render(CONF))
-        return 0
     try:
+        if {"-h", "--help"} & set(arguments):
+            from runs.launch.help import render
+
+            print(render(CONF))
+            return 0
         return _dispatch(job, arguments)
     except BaseException as error:
         if any(text.replace(" ", "") in ("debug=true", "+debug=true") for text in arguments):
@@ -66,6 +69,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from runs.launch.config_folder import register
     from runs.names import register_resolvers
 
     register_resolvers()
@@ -74,6 +78,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     if unknown := [text for text in rest if text.startswith("-")]:
         raise ConfigError(f"unknown option {unknown[0]}; `python launch.py --help` lists what there is")
     options.overrides += rest
+    register()
     if options.hydra_help or options.info is not None or options.shell_completion:
         sys.argv[1:] = arguments
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
@@ -139,7 +144,7 @@ def _search_path(config_dir: str | None) -> Any:
         folder = Path(config_dir).resolve()
         if not folder.is_dir():
             raise ConfigError(f"--config-dir {config_dir}: there is no such folder")
-        path.prepend(provider=OWN_CONFIGURATION, path=f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
+        path.prepend(provider=OWN_CONFIGURATION, path=f"file://{folder}", anchor=SearchPathQuery(provider="main"))
     return path
 
 
@@ -188,11 +193,13 @@ def _composition_mistake(application: Any, overrides: list[str], error: BaseExce
     text = str(error)
     if found := re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text):
         wanted = found.group(1)
-        choices = _choices_like(application, wanted)
-        return f"there is no '{wanted}'{_nearest(wanted, choices)}"
+        group, _, name = wanted.rpartition("/")
+        if group in RENAMED:
+            return f"'{wanted}' is now '{RENAMED[group]}/{name}'"
+        return f"there is no '{wanted}'{_nearest(wanted, _choices_like(application, wanted))}"
     if found := re.search(r"Could not override '([^']+)'\.\s*No match in the defaults list", text):
         group = found.group(1)
-        known = sorted({str(path.parent.relative_to(CONF)) for path in CONF.rglob("*.yaml")} - {"."})
+        known = sorted({choice.group for choice in choices(CONF)})
         return f"nothing chooses '{group}' here{_nearest(group, known)}"
     if found := re.search(r"Could not override '([^']+)'", text):
         return f"there is no setting '{found.group(1)}'{_nearest(found.group(1), _all_keys(application, overrides))}"
@@ -207,20 +214,15 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def _choices_like(application: Any, wanted: str) -> list[str]:
-    """Every configuration file of the group that ``wanted`` names, as ``group/choice``; of all groups if there is none."""
-    top = wanted.split("/")[0]
-    files: list[str] = []
-    for source in application.config_loader.get_sources():
-        folder = Path(source.path) if source.scheme() == "file" else None
-        if folder and folder.is_dir():
-            files += [str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")]
-    hidden = {"published", "claims", "metrics"}
-    files = [name for name in files if name.rsplit("/", 1)[-1] not in hidden]
+    """All that the group which ``wanted`` names offers, as ``group/choice``; that of all groups if there is none."""
+    folders = [Path(source.path) for source in application.config_loader.get_sources() if source.scheme() == "file"]
+    found = [f"{choice.group}/{choice.name}" for folder in folders for choice in choices(folder)]
     if wanted.startswith("hydra/"):
         group = wanted.rsplit("/", 1)[0]
-        files += [f"{group}/{name}" for name in application.config_loader.get_group_options(group)]
-    same = [name for name in files if name.split("/")[0] == top]
-    return same or files
+        found += [f"{group}/{name}" for name in application.config_loader.get_group_options(group)]
+    top = wanted.split("/")[0]
+    same = [name for name in found if name.split("/")[0] == top]
+    return same or found
 
 
 def _all_keys(application: Any, overrides: list[str]) -> list[str]:
@@ -228,7 +230,8 @@ def _all_keys(application: Any, overrides: list[str]) -> list[str]:
     from hydra.types import RunMode
     from omegaconf import DictConfig, open_dict
 
-    groups = [text for text in overrides if (CONF / text.split("=")[0].split("@")[0].lstrip("+~")).is_dir()]
+    is_group = application.config_loader.repository.group_exists
+    groups = [text for text in overrides if is_group(text.split("=")[0].split("@")[0].lstrip("+~"))]
     cfg = application.compose_config("config", groups, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
     keys: list[str] = []
 

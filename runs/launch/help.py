@@ -1,8 +1,11 @@
-"""``launch.py --help``: the experiments by paper, read from the comments on top of their files; nothing heavy imported."""
+"""``launch.py --help``: the experiments by paper, read from the comments of their files and rows; nothing heavy imported."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
+
+from runs.launch.rows import choices
 
 USAGE = """Reprise: one launcher, ten papers of learning-guided search and representation learning.
 
@@ -18,34 +21,24 @@ force=true redoes a finished run, debug=true shows tracebacks. --hydra-help list
 
 
 def render(conf: Path) -> str:
-    """The help text for the configuration folder ``conf``."""
+    """The help text for the configuration folder ``conf``.
+
+    Raises
+    ------
+    ConfigError
+        A table of rows breaks the format.
+    """
     lines = [USAGE, "Experiments (experiment=...):"]
-    for paper in sorted(path for path in (conf / "experiment").iterdir() if path.is_dir()):
-        lines.append(f"\n  {paper.name}")
-        rows = [(f"{paper.name}/{path.stem}", purpose(path)) for path in sorted(paper.glob("*.yaml"))]
+    for paper, experiments in groupby(
+        choices(conf, "experiment"), lambda choice: choice.group.removeprefix("experiment/")
+    ):
+        lines.append(f"\n  {paper}")
+        rows = [(f"{paper}/{choice.name}", choice.purpose) for choice in experiments]
         lines += [f"    {name:<34} {text}" for name, text in rows if text]
     lines.append("\nGroups (GROUP=NAME):")
-    lines += [f"  {group:<18} {', '.join(names)}" for group, names in groups(conf)]
+    others = (choice for choice in choices(conf) if not choice.group.startswith("experiment"))
+    lines += [
+        f"  {group:<18} {', '.join(choice.name for choice in names)}"
+        for group, names in groupby(others, lambda choice: choice.group)
+    ]
     return "\n".join(lines)
-
-
-def purpose(path: Path) -> str:
-    """The line that says what an experiment shows: the second comment of its file, under the command that runs it."""
-    comments = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if not line.startswith("#"):
-                break
-            if not line.startswith("# @package"):
-                comments.append(line.lstrip("# ").rstrip())
-    return comments[1] if len(comments) > 1 and comments[0].startswith("python launch.py") else ""
-
-
-def groups(conf: Path) -> list[tuple[str, list[str]]]:
-    """Configuration groups other than experiments, with their choices; names with a leading underscore are internal."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(conf.rglob("*.yaml")):
-        place = path.relative_to(conf)
-        if place.parts[0] != "experiment" and len(place.parts) > 1 and not path.stem.startswith("_"):
-            found.setdefault(str(place.parent), []).append(path.stem)
-    return sorted(found.items())

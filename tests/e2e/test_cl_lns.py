@@ -10,26 +10,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from runs.claims.claim import load_claims
 from runs.claims.published import load_published
 from runs.errors import ConfigError
-from runs.names import register_resolvers
+from runs.launch.rows import choices
 from runs.store.trained_run import TrainedRun
-from tests.e2e.conftest import ROOT, Launcher
+from tests import composition
+from tests.composition import CONF, is_told
+from tests.e2e.conftest import Launcher
 
 pytest.importorskip("highspy")
-CONF = ROOT / "conf"
-PAPER = CONF / "experiment" / "cl_lns"
-EXPERIMENTS = sorted(
-    p.stem for p in PAPER.glob("*.yaml") if p.stem not in ("claims", "published", "metrics") and p.stem[0] != "_"
-)
-METHODS = sorted(
-    str(p.relative_to(CONF / "lns" / "method").with_suffix("")) for p in (CONF / "lns" / "method").rglob("*.yaml")
-)
+EXPERIMENTS = {choice.name: choice for choice in choices(CONF, "experiment/cl_lns")}
+METHODS = sorted(f"{each.group}/{each.name}".removeprefix("lns/method/") for each in choices(CONF, "lns/method"))
 TINY = [
     "experiment=cl_lns/ca_small",
     "hydra.mode=RUN",
@@ -50,9 +45,7 @@ SEARCH = "task.budget={seconds:null,evaluations:5}"
 
 
 def composed(*overrides: str) -> dict:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=list(overrides), return_hydra_config=True)
+    cfg = composition.composed(*overrides, hydra=True)
     HydraConfig.instance().set_config(cfg)
     return OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
 
@@ -94,9 +87,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Launcher, Pat
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_says_its_command_and_composes(name: str, tmp_path: Path) -> None:
-    command, purpose = (PAPER / f"{name}.yaml").read_text().splitlines()[1:3]
-    assert f"experiment=cl_lns/{name}" in command and command.startswith("# python launch.py ")
-    assert purpose.startswith("# ")
+    assert is_told(EXPERIMENTS[name])
     given = {"apply": ["data.path=x.mps", "checkpoint=x"], "train_own": ["data.path=x"]}.get(name, [])
     cfg = composed(f"experiment=cl_lns/{name}", *given)
     assert cfg["task"]["_target_"].startswith("tasks.ilp.")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.e2e.conftest import ROOT, Launcher
+from runs.launch.rows import choices
+from tests.composition import CONF, is_told
+from tests.e2e.conftest import Launcher
 
 pytest.importorskip("highspy")
 pytest.importorskip("pyscipopt")
-FOLDER = ROOT / "conf" / "experiment" / "lb_relax"
-ALL = sorted(
-    p.stem for p in FOLDER.glob("*.yaml") if p.stem not in ("claims", "published", "metrics") and p.stem[0] != "_"
-)
+ALL = {choice.name: choice for choice in choices(CONF, "experiment/lb_relax")}
 SMALL = sorted({"demo", *(name for name in ALL if name.endswith("_small"))} - {"real_small"})
 BRIEF = ["task.budget={seconds:null,evaluations:2}", "seed=0"]
 ONE_BY_ONE = "hydra/launcher=basic"
@@ -28,8 +27,7 @@ SMOKE = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_experiment_says_its_command_and_composes(launch: Launcher, name: str) -> None:
-    command = (FOLDER / f"{name}.yaml").read_text().splitlines()[1]
-    assert command.startswith(f"# python launch.py experiment=lb_relax/{name}")
+    assert is_told(ALL[name])
     extra = ["data.path=x.mps"] if name == "files" else []
     run = launch(f"experiment=lb_relax/{name}", *extra, "--cfg", "job", "--resolve", REPRISE_DATA="nowhere")
     assert run.returncode == 0, run.stderr

@@ -10,14 +10,12 @@ import pytest
 import torch
 
 from runs.launch import command
+from runs.launch.rows import choices, names
+from tests.composition import CONF, is_told
 from tests.e2e.conftest import ROOT, Launcher
 
-FOLDER = ROOT / "conf" / "experiment" / "ssl"
-NAMES = sorted(
-    path.stem
-    for path in FOLDER.glob("*.yaml")
-    if path.stem[0] != "_" and ("experiment/ssl/_" in path.read_text() or path.stem.startswith(("auto", "rank")))
-)
+EXPERIMENTS = {choice.name: choice for choice in choices(CONF, "experiment/ssl")}
+NAMES = [name for name in EXPERIMENTS if not name.startswith("theory") and name != "evaluate"]
 FAKE = [
     "data=images/fake",
     "data.source.train_per_class=24",
@@ -39,25 +37,22 @@ TINY = [
 def test_every_experiment_says_its_command_and_composes(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = (FOLDER / f"{name}.yaml").read_text().splitlines()
-    assert lines[1].startswith(f"# python launch.py experiment=ssl/{name}")
-    assert lines[2].startswith("# ")
+    assert is_told(EXPERIMENTS[name])
     monkeypatch.chdir(ROOT)
     extra = ["data.source.folder=own"] if name == "auto" else []
     assert command.main(lambda cfg: None, [f"experiment=ssl/{name}", *extra, "--cfg", "job", "--resolve"]) == 0
     assert "_target_: tasks.images." in capsys.readouterr().out
 
 
-GROUPS = ROOT / "conf" / "ssl"
 CHANGES = sorted(
-    f"experiment=ssl/{experiment} ssl/{group}={path.stem}"
+    f"experiment=ssl/{experiment} ssl/{group}={name}"
     for group, experiment in {
         "augmentation": "table_augmentation",
         "optimisation": "table_optimisation",
         "ingredient": "figure_collapse",
         "speed": "table_speed",
     }.items()
-    for path in (GROUPS / group).glob("*.yaml")
+    for name in names(CONF, f"ssl/{group}")
 )
 
 
@@ -190,7 +185,7 @@ def test_a_search_without_labels_trains_all_and_keeps_one(launch: Launcher) -> N
 
 @pytest.mark.slow
 def test_every_recipe_of_laptop_size_trains_an_epoch(launch: Launcher) -> None:
-    recipes = sorted(path.stem for path in (GROUPS / "small").glob("*.yaml"))
+    recipes = names(CONF, "ssl/small")
     brief = ["task/protocols=none", "trainer.max_epochs=1", "seed=0", "hydra/launcher=basic"]
     images = [*FAKE, "data.batch_size=128", "data.source.train_per_class=101"]  # 80 of each class are labelled for PAWS
     chosen = f"ssl/small={','.join(recipes)}"

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.e2e.conftest import ROOT, Launcher
+from runs.launch.rows import choices
+from tests.composition import CONF, is_told
+from tests.e2e.conftest import Launcher
 
-EXPERIMENTS = sorted(
-    path.stem
-    for path in (ROOT / "conf" / "experiment" / "scan_snap").glob("*.yaml")
-    if path.stem.startswith(("wikitext", "figure_7", "figure_8"))
-)
+EXPERIMENTS = {
+    choice.name: choice
+    for choice in choices(CONF, "experiment/scan_snap")
+    if choice.name.startswith(("wikitext", "figure_7", "figure_8"))
+}
 TINY = [
     "data.vocabulary_size=40",
     "data.batch_size=4",
@@ -100,8 +102,7 @@ def test_the_figures_and_the_report_of_a_run_are_there(undisturbed: Launcher) ->
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_wikitext_experiment_says_its_command_and_composes(launch: Launcher, name: str) -> None:
-    command = (ROOT / "conf" / "experiment" / "scan_snap" / f"{name}.yaml").read_text().splitlines()[1]
-    assert command.startswith(f"# python launch.py experiment=scan_snap/{name}")
+    assert is_told(EXPERIMENTS[name])
     run = launch(f"experiment=scan_snap/{name}", "--cfg", "job", "--resolve", REPRISE_DATA="nowhere")
     assert run.returncode == 0, run.stderr
     assert "_target_: tasks.text.language_model.LanguageModeling" in run.stdout

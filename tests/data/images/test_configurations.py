@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
 
 from data.images.module import ImageData
 from runs.build import build
+from runs.launch.rows import names
+from tests.composition import CONF, composed
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
-IMAGES = sorted(path.stem for path in (CONF / "data" / "images").glob("*.yaml") if not path.stem.startswith("_"))
-VIEWS = sorted(path.stem for path in (CONF / "data" / "views").glob("*.yaml"))
+IMAGES = names(CONF, "data/images")
+VIEWS = names(CONF, "data/views")
 
 
 def built(*overrides: str) -> ImageData:
-    with initialize_config_dir(str(CONF), version_base=None):
-        cfg = compose("config", overrides=list(overrides))
-    return build(cfg, "data")
+    return build(composed(*overrides), "data")
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch.nn import functional
 
 from models.encoders.resnet import ResNet
 from runs.errors import ConfigError
-
-CONF = Path(__file__).parents[3] / "conf" / "model" / "encoder"
+from tests.composition import composed
 
 
 def built(name: str, **changes: object) -> ResNet:
-    return instantiate(OmegaConf.merge(OmegaConf.load(CONF / f"{name}.yaml"), changes))
+    return instantiate(composed(f"+model/encoder@model={name}").model, **changes)
 
 
 def size(module: torch.nn.Module) -> int:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from models.encoders.drop_path import DropPath
 from models.encoders.patches import patchify, unpatchify
 from models.encoders.positions import grid_positions
 from models.encoders.vit import VisionTransformer
 from runs.errors import ConfigError
-
-CONF = Path(__file__).parents[3] / "conf" / "model" / "encoder"
+from tests.composition import composed
 
 
 def vit(**changes: object) -> VisionTransformer:
@@ -35,7 +31,7 @@ def vit(**changes: object) -> VisionTransformer:
 )
 def test_the_number_of_parameters_is_the_published_one(name: str, parameters: int, patches: int) -> None:
     with torch.device("meta"):
-        encoder = instantiate(OmegaConf.load(CONF / f"{name}.yaml"))
+        encoder = instantiate(composed(f"+model/encoder@model={name}").model)
     assert sum(p.numel() for p in encoder.parameters()) == parameters
     assert encoder.patches == patches
 

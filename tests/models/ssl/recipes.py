@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from models.ssl.recipe import Moment, Recipe, ViewBatch
-from runs.names import register_resolvers
+from tests.composition import composed
 
-CONF = Path(__file__).parents[3] / "conf"
 ENCODER = [f"model.encoder.{setting}" for setting in ("image_size=8", "patch=2", "width=16", "layers=2", "heads=2")]
 SMALL = {
     "mae": ["model.decoder.width=16", "model.decoder.layers=1", "model.decoder.heads=2"],
@@ -35,9 +32,7 @@ def built(name: str, *overrides: str) -> Recipe:
 
 @functools.cache
 def _configuration(name: str, overrides: tuple[str, ...]) -> DictConfig:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=[f"model=ssl/{name}", *ENCODER, *SMALL[name], *overrides]).model
+    return composed(f"model=ssl/{name}", *ENCODER, *SMALL[name], *overrides).model
 
 
 def views(rows: int = 16, number: int = 1, seed: int = 0) -> ViewBatch:

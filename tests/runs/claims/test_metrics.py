@@ -19,6 +19,7 @@ from runs.claims.metrics import Metrics, load_metrics
 from runs.claims.number_format import number
 from runs.claims.published import load_published
 from runs.errors import ConfigError
+from runs.launch.rows import choices
 from runs.report import plots
 from runs.report.build import build
 from runs.report.terminal import as_text
@@ -296,8 +297,7 @@ def test_what_claims_and_published_numbers_of_a_paper_speak_of_is_declared(paper
 @pytest.mark.parametrize("paper", PAPERS)
 def test_every_pattern_of_a_headline_fits_an_experiment(paper: str) -> None:
     """A pattern that fits none would be a headline that nobody sees."""
-    files = [path for path in (CONF / "experiment" / paper).glob("*.yaml") if path.name != "metrics.yaml"]
-    known = " ".join(path.stem + " " + path.read_text() for path in files)
+    known = " ".join(f"{choice.name} {choice.path.read_text()}" for choice in choices(CONF, f"experiment/{paper}"))
     for pattern in yaml.safe_load((CONF / "experiment" / paper / "metrics.yaml").read_text())["headline"]:
         assert re.search(r"\b" + re.escape(pattern).replace(r"\*", r"\w*") + r"\b", known), pattern
 

@@ -16,12 +16,12 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from hydra import compose, initialize_config_dir
 
 from runs.errors import ConfigError, MissingDependency
 from runs.loggers import log as log_module
 from runs.loggers.local import EVENTS, RunInfo, read_events, read_scalars
 from runs.loggers.log import RunLog, build
+from tests.composition import composed
 
 HERE = Path(__file__).parent
 CONF = HERE.parents[2] / "conf"
@@ -251,12 +251,7 @@ def test_a_wrong_entry_is_named(run: RunInfo, notes: Path) -> None:
     ],
 )
 def test_one_or_several_loggers_are_chosen_on_the_command_line(run: RunInfo, choice: str, expected: set[str]) -> None:
-    from runs.names import register_resolvers
-
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[choice])
-    chosen = cfg.get("logger") or {}
+    chosen = composed(choice).get("logger") or {}
     assert set(chosen) == expected
     for name, node in chosen.items():
         made = log_module._instantiate(name, node)

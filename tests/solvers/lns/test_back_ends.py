@@ -1,15 +1,11 @@
 """Every back end repairs end to end, with plateau moves and without, and the paper's protocol runs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from data.ilp.generators.ca import CombinatorialAuction
 from data.ilp.generators.sc import SetCover
-from runs.names import register_resolvers
 from solvers.base import Budget, Status
 from solvers.lns.accept.equal import Equal
 from solvers.lns.accept.strict import Strict
@@ -22,8 +18,8 @@ from solvers.lns.start import FirstSolution, Greedy
 from solvers.milp.cpsat import CpSat
 from solvers.milp.highs import Highs
 from solvers.milp.scip import Scip
+from tests.composition import composed
 
-CONF = Path(__file__).parents[3] / "conf"
 BACK_ENDS = {"highs": Highs, "scip": Scip, "cp_sat": CpSat}
 PROBLEMS = {
     "ca": CombinatorialAuction(30, 60)(np.random.default_rng(3), "ca"),
@@ -70,12 +66,7 @@ def test_back_ends_solve_the_local_branching_ilp_and_the_start(back_end, optima)
 
 
 def paper_engine(method, *overrides):
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose(
-            "config",
-            overrides=["task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", "lns=paper", *overrides],
-        )
+    cfg = composed("task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", "lns=paper", *overrides)
     return instantiate(cfg.solver, _convert_="all")
 
 

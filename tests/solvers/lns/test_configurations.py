@@ -1,26 +1,21 @@
 """Every method of conf/solver/lns builds under every protocol of conf/lns, and shares what the protocol says."""
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from runs.names import register_resolvers
+from runs.launch.rows import names
 from solvers.lns.accept.equal import Equal
 from solvers.lns.accept.strict import Strict
 from solvers.lns.engine import LargeNeighborhoodSearch
+from tests.composition import CONF, composed
 
-CONF = Path(__file__).parents[3] / "conf"
-METHODS = sorted(path.stem for path in (CONF / "solver" / "lns").glob("*.yaml") if path.stem != "base")
+METHODS = [name for name in names(CONF, "solver/lns") if name != "base"]
 
 
 def built(method: str, *overrides: str) -> LargeNeighborhoodSearch:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=["task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", *overrides])
+    cfg = composed("task=ilp/search", "data=ilp/ca_small", f"solver=lns/{method}", *overrides)
     return instantiate(cfg.solver, _convert_="all")
 
 
@@ -48,7 +43,7 @@ def test_one_override_reaches_every_place():
     assert isinstance(engine.accept, Strict) and engine.repair.mip_start
 
 
-RULES = ["equal", "late_acceptance", "record_to_record", "simulated_annealing", "strict", "threshold"]
+RULES = names(CONF, "lns/accept")
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -62,13 +57,11 @@ def test_the_default_rule_is_equal_and_the_old_setting_is_told_the_new_one():
         built("random", "lns.accept=strict")
 
 
-ABLATIONS = sorted(path.stem for path in (CONF / "lns" / "ablation").glob("*.yaml"))
+ABLATIONS = names(CONF, "lns/ablation")
 
 
 def ablation(name: str) -> DictConfig:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=["experiment=lb_relax/table_schedule_small", f"lns/ablation={name}"])
+    return composed("experiment=lb_relax/table_schedule_small", f"lns/ablation={name}")
 
 
 def test_ablations_differ_from_their_base_and_each_has_a_row_of_its_own():
@@ -82,12 +75,10 @@ def test_ablations_differ_from_their_base_and_each_has_a_row_of_its_own():
         )
 
 
-def test_the_sweeps_of_ablations_name_files_that_exist_and_leave_none_out():
+def test_the_sweeps_of_ablations_name_rows_that_exist_and_leave_none_out():
     swept = set()
     for experiment in ("table_schedule", "table_schedule_small"):
-        register_resolvers()
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("config", overrides=[f"experiment=lb_relax/{experiment}"], return_hydra_config=True)
+        cfg = composed(f"experiment=lb_relax/{experiment}", hydra=True)
         variants = cfg.hydra.sweeper.params["lns/ablation"].split(",")
         assert set(variants) <= set(ABLATIONS)
         swept |= set(variants)

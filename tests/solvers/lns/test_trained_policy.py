@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 from models.graphs.gat import GAT
 from models.graphs.gcn import GCN
@@ -18,8 +17,8 @@ from runs.errors import ConfigError
 from runs.store.cache import ArtifactCache
 from runs.store.trained import Trained, file_of
 from solvers.lns.scorers.trained import POLICY, TrainedPolicy, trained_actor
+from tests.composition import composed
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
 FILE = file_of(POLICY)
 SETTINGS = {"model": "policy"}
 
@@ -96,9 +95,7 @@ def test_the_command_line_names_a_row_of_a_sweep(tmp_path):
         stored(sweep / f"run{seed}", network(window=seed))
         (sweep / f"run{seed}" / "config.yaml").write_text(f"{{method: cl_lns, seed: {seed}, model: null}}")
     checkpoint = f"checkpoint={{sweep:'{sweep}',method:cl_lns,seed:${{seed}}}}"
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = ["experiment=cl_lns/apply", "lns/method=trained", "data.path=x", "seed=1", checkpoint]
-        cfg = compose("config", overrides=overrides)
+    cfg = composed("experiment=cl_lns/apply", "lns/method=trained", "data.path=x", "seed=1", checkpoint)
     scorer = build(cfg.solver.destroy, "scorer")
     assert isinstance(scorer, TrainedPolicy) and scorer.policy.window == 1
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from solvers.milp.cpsat import CpSat
 from solvers.milp.highs import Highs
 from solvers.milp.process import ChildProcess
 from solvers.milp.scip import Scip
-
-CONF = Path(__file__).parents[3] / "conf" / "solver"
+from tests.composition import composed
 
 
 @pytest.mark.parametrize(
@@ -29,10 +25,11 @@ CONF = Path(__file__).parents[3] / "conf" / "solver"
     ],
 )
 def test_configuration_builds_the_back_end(path, expected):
-    built = instantiate(OmegaConf.load(CONF / f"{path}.yaml"), _convert_="all")
+    group, _, name = f"solver/{path}".rpartition("/")
+    built = instantiate(composed(f"+{group}@built={name}").built, _convert_="all")
     assert type(built) is type(expected) and vars(built) == vars(expected)
 
 
 def test_method_highs_runs_in_a_child_process():
-    built = instantiate(OmegaConf.load(CONF / "highs.yaml"), _convert_="all")
+    built = instantiate(composed("solver=highs").solver, _convert_="all")
     assert isinstance(built, ChildProcess) and isinstance(built.solver, Highs)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import pytorch_lightning as lightning
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from runs.build import build
@@ -22,9 +21,9 @@ from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.knn import KNN
 from tasks.images.protocols.linear_lbfgs import LinearLBFGS
 from tasks.images.protocols.suite import Suite
+from tests.composition import composed
 from tests.tasks.images.tiny_images import HOST, TinyRecipe, tiny_data
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
 HERE = "tests.tasks.images.tiny_images"
 CONFIG = {
     "method": "simclr",
@@ -142,8 +141,7 @@ def test_damaged_foreign_and_pickled_weights_are_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["all", "quick", "label_free", "none"])
 def test_every_set_of_protocols_of_the_configuration_can_be_built(name: str) -> None:
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = compose("config", overrides=["task=images/evaluation", f"task/protocols={name}", "+checkpoint=null"])
+    config = composed("task=images/evaluation", f"task/protocols={name}", "+checkpoint=null")
     built = build(config.task, "protocols")
     assert isinstance(built, Suite)
     supervised = [each for each in built.protocols.values() if each.supervised]

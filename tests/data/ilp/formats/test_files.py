@@ -12,9 +12,10 @@ from data.ilp.formats.suffixes import stem
 from data.ilp.generators.sc import SetCover
 from data.ilp.instances import IntegerPrograms
 from runs.errors import InvalidProblem
+from runs.launch.rows import names
+from tests.composition import CONF, composed
 
 KNAPSACK = Path(__file__).parent / "files" / "knapsack.mps"
-CONF = Path(__file__).parents[4] / "conf"
 
 
 @pytest.mark.parametrize(
@@ -59,17 +60,12 @@ def test_a_folder_lists_instances_by_name_only(tmp_path):
         instances(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "data" / "ilp").glob("*.yaml")))
+@pytest.mark.parametrize("name", names(CONF, "data/ilp"))
 def test_every_configuration_builds_a_set_of_its_own_name(name):
-    from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
 
-    from runs.names import register_resolvers
-
-    register_resolvers()
-    overrides = [f"data=ilp/{name}", *(["data.path=x.mps"] if name == "files" else [])]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        data = instantiate(compose("config", overrides=overrides).data, _convert_="all")
+    files = ["data.path=x.mps"] if name == "files" else []
+    data = instantiate(composed(f"data=ilp/{name}", *files).data, _convert_="all")
     assert isinstance(data, IntegerPrograms)
     assert data.name == name
     if name.endswith(("_small", "_demo")):
@@ -78,16 +74,11 @@ def test_every_configuration_builds_a_set_of_its_own_name(name):
 
 
 def test_a_path_replaces_the_generator_with_its_name_count_and_size(tmp_path):
-    from hydra import compose, initialize_config_dir
     from hydra.utils import instantiate
-
-    from runs.names import register_resolvers
 
     for name in ("a.mps", "b.mps", "c.mps"):
         (tmp_path / name).write_text("NAME one\nROWS\n N obj\nCOLUMNS\n x obj 1\nRHS\nENDATA\n")
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        data = instantiate(compose("config", overrides=["data=ilp/ca_demo", f"data.path='{tmp_path}'"]).data)
+    data = instantiate(composed("data=ilp/ca_demo", f"data.path='{tmp_path}'").data)
     data.setup("test")
     assert (data.name, len(data.test_problems), data.neighborhood_size) == ("files", 3, None)
 

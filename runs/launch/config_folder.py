@@ -1,0 +1,85 @@
+"""How Hydra reads a folder of configuration: with the rows of its tables among its files.
+
+Whatever composes a configuration, in this process or in a worker of a launcher, asks its sources what they hold. So rows are
+known wherever files are, and a user's own folder may have tables of its own, which go before those of the repository.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from hydra._internal.core_plugins import file_config_source
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import OmegaConf
+
+from runs.errors import ConfigError
+from runs.launch.rows import SUFFIX, Table, read_table
+
+
+class FileConfigSource(file_config_source.FileConfigSource):
+    """A folder of configuration in which a row counts as a file.
+
+    It has the name of Hydra's, because a worker of a launcher registers that again and keeps what is there by this name.
+    """
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """What the file or row ``group/name`` states.
+
+        Raises
+        ------
+        ConfigError
+            A table breaks the format, or a row cannot be read alone: it may not refer to anchors of another one.
+        """
+        table, name = self._row(config_path)
+        if table is None:
+            return super().load_config(config_path)
+        try:
+            content = OmegaConf.create(table.rows[name].text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{table.path}: row '{name}': {' '.join(str(error).split())}") from error
+        return ConfigResult(self.provider, self.full_path(), content, {"package": table.package})
+
+    def is_config(self, config_path: str) -> bool:
+        """True if there is a file or a row of this name; a table is neither."""
+        if f"{config_path.removesuffix('.yaml')}.yaml".endswith(SUFFIX):
+            return False
+        return self._row(config_path)[0] is not None or super().is_config(config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        """True if there is a folder or a table of this name."""
+        return super().is_group(config_path) or self._table(config_path) is not None
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """The names in a group: of files, rows and groups, or of one kind."""
+        found = set(super().list(config_path, results_filter)) if super().is_group(config_path) else set()
+        if results_filter != ObjectType.GROUP and (table := self._table(config_path)):
+            found |= set(table.rows)
+        if results_filter != ObjectType.CONFIG:
+            found |= {path.name.removesuffix(SUFFIX) for path in Path(self.path, config_path).glob(f"*{SUFFIX}")}
+        return sorted(found)
+
+    def place(self, config_path: str) -> str:
+        """Where a file or row is, for a reader: ``conf/lns/ablation.rows.yaml: beta_25``."""
+        table, name = self._row(config_path)
+        return f"{os.path.relpath(table.path)}: {name}" if table else os.path.relpath(f"{self.path}/{config_path}.yaml")
+
+    def _table(self, group: str) -> Table | None:
+        path = Path(self.path, f"{group}{SUFFIX}")
+        return read_table(path) if group and path.is_file() else None
+
+    def _row(self, config_path: str) -> tuple[Table | None, str]:
+        """The table that has a row of this name, if there is one."""
+        group, _, name = config_path.removesuffix(".yaml").rpartition("/")
+        table = self._table(group)
+        return (table if table and name in table.rows else None), name
+
+
+def register() -> None:
+    """Let Hydra read folders of configuration so; its launchers tell their workers."""
+    Plugins.instance()  # registers Hydra's own ways first
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
