@@ -28,9 +28,6 @@ UNREACHABLE = re.compile(
 )
 LINK = re.compile(r"\]\((\w+)\.md\), $")
 
-PENDING = re.compile(r"^conf/ssl/")
-"""Configurations whose comments still cite what is not here."""
-
 
 def texts() -> dict[str, str]:
     """Content of every tracked text file by its path from the root."""
@@ -96,7 +93,6 @@ def test_every_section_and_equation_that_a_file_cites_stands_on_its_page() -> No
 
 def test_no_file_cites_a_section_without_its_source() -> None:
     ours = {name: text for name, text in texts().items() if not name.startswith("docs/papers/")}
-    ours = {name: text for name, text in ours.items() if not PENDING.search(name)}
     assert not {name: list(vague(text)) for name, text in ours.items() if any(vague(text))}
 
 
