@@ -74,7 +74,9 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
 
     register_resolvers()
     _prepare_ray(arguments)
-    options, rest = get_args_parser().parse_known_args(arguments)
+    parser = get_args_parser()
+    parser.add_argument("--where", metavar="KEY")
+    options, rest = parser.parse_known_args(arguments)
     if unknown := [text for text in rest if text.startswith("-")]:
         raise ConfigError(f"unknown option {unknown[0]}; `python launch.py --help` lists what there is")
     options.overrides += rest
@@ -99,6 +101,9 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
                 with_log_configuration=False,
                 validate_sweep_overrides=False,
             )
+        if options.where:
+            print(_where(application, cfg, options.overrides, options.where))
+            return 0
         mode = RunMode.MULTIRUN if options.multirun or cfg.hydra.mode == RunMode.MULTIRUN else RunMode.RUN
         overrides = [text for text in options.overrides if not text.startswith("hydra.mode=")]
         overrides.append(f"hydra.mode={mode.name}")
@@ -110,6 +115,19 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         return _run_once(application, job, overrides)
     finally:
         GlobalHydra.instance().clear()
+
+
+def _where(application: Any, cfg: Any, overrides: list[str], key: str) -> str:
+    from hydra.core.hydra_config import HydraConfig
+
+    from runs.launch.where import Composition, render
+
+    HydraConfig.instance().set_config(cfg)
+    composition = Composition(application.config_loader, overrides)
+    if told := render(composition, cfg, key):
+        return told
+    known = [*composition.groups(), *_all_keys(application, overrides)]
+    raise ConfigError(f"nothing sets '{key}' here{_nearest(key, known)}")
 
 
 def _prepare_ray(arguments: list[str]) -> None:

@@ -15,6 +15,7 @@ USAGE = """Reprise: one launcher, ten papers of learning-guided search and repre
   python launch.py -m experiment=... 'seed=range(0,5)'     a sweep; the same command again goes on where it stopped
   python launch.py ... hydra/launcher=submitit_slurm       the same on a cluster
   python launch.py ... --cfg job --resolve                 show the configuration, run nothing
+  python launch.py ... --where optimizer.lr                who sets that: files, rows, overrides, the last one marked
 
 force=true redoes a finished run, debug=true shows tracebacks. --hydra-help lists Hydra's own flags.
 """

@@ -107,13 +107,14 @@ def test_every_launch_on_the_pages_composes(
 ) -> None:
     monkeypatch.chdir(ROOT)
     for arguments in jobs(shlex.split(line, comments=True)[2:]):
-        shown = arguments if "--help" in arguments else [*arguments, "--cfg", "job", "--resolve"]
+        alone = {"--help", "--where"} & set(arguments)
+        shown = arguments if alone else [*arguments, "--cfg", "job", "--resolve"]
         assert command.main(lambda cfg: None, shown) == 0, capsys.readouterr().err
 
 
 def jobs(arguments: list[str]) -> list[list[str]]:
     """Arguments of single jobs in which each value of each sweep occurs; of an interval, its start."""
-    choices = [[text] if text.startswith("-") else values(text) for text in arguments]
+    choices = [values(text) if "=" in text and text[0] != "-" else [text] for text in arguments]
     return [[one[job % len(one)] for one in choices] for job in range(max(len(one) for one in choices))]
 
 
