@@ -103,7 +103,7 @@ class Trained:
             content = {"weights": content["policy"], "validation": content["validation"], "model": None, "made_by": {}}
         try:
             weights, validation, model, made_by = (content[name] for name in _PARTS)
-            return cls({**weights}, {**validation}, None if model is None else {**model}, Provenance(**made_by))
+            return cls(dict(**weights), {**validation}, None if model is None else {**model}, Provenance(**made_by))
         except (TypeError, KeyError) as error:
             raise ConfigError(f"{source} holds no {what}; give a run that trained one") from error
 

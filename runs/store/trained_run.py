@@ -139,7 +139,7 @@ class TrainedRun:
         assert self.weights is not None
         content = load_tensors(self.weights, f"{self.source} cannot be read")
         state = content.get("state_dict") if isinstance(content, dict) else None
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise ConfigError(f"{self.source} has no state_dict; give a checkpoint that Lightning wrote")
         return Trained(state, made_by=self.provenance)
 

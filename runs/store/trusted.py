@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,8 +99,8 @@ def _check_target(target: Any, place: str) -> None:
     package = _package_of(target, (*OWN, *trusted_packages()))
     if package is None:
         raise ConfigError(
-            f"{place} is {target}, which a record may not build: that are classes of {', '.join(OWN)}. If you know and "
-            f"trust this package, run the command again with {VARIABLE}={target.split('.')[0]}"
+            f"{place} is {target}, which a record may not build: it may name classes of {', '.join(OWN)}. "
+            + _remedy(target.split(".")[0])
         )
     found = _found(target, place)
     home = getattr(found, "__module__", None)
@@ -109,6 +110,13 @@ def _check_target(target: Any, place: str) -> None:
         )
     if package in OWN and not isinstance(found, type):
         raise ConfigError(f"{place} is {target}, which is no class; a record may build objects, not call functions")
+
+
+def _remedy(package: str) -> str:
+    """Trust is offered for what may be a user's own; nobody's network is a function of these others."""
+    if package in sys.stdlib_module_names or package in ("torch", "hydra", "omegaconf", "solvers", "tasks", "runs"):
+        return "No network asks for this: do not trust the file"
+    return f"If you know and trust this package, run the command again with {VARIABLE}={package}"
 
 
 def _found(target: str, place: str) -> Any:

@@ -186,6 +186,7 @@ def test_a_truncated_file_and_one_of_something_else_are_refused_by_name(tmp_path
     for content in (
         [1],
         {"weights": 3},
+        {"weights": {3: torch.zeros(1)}, "validation": {}, "model": None, "made_by": {}},
         {"weights": {}, "validation": {}, "model": [1], "made_by": {}},
         {"state_dict": {}},
     ):
