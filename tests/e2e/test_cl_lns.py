@@ -90,7 +90,7 @@ def test_every_experiment_says_its_command_and_composes(name: str, tmp_path: Pat
     assert is_told(EXPERIMENTS[name])
     given = {"apply": ["data.path=x.mps", "checkpoint=x"], "train_own": ["data.path=x"]}.get(name, [])
     cfg = composed(f"experiment=cl_lns/{name}", *given)
-    assert cfg["task"]["_target_"].startswith("tasks.ilp.")
+    assert "tasks.ilp." in json.dumps(cfg["task"])  # itself or what it measures
 
 
 @pytest.fixture(scope="module")
