@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,25 @@ MAX_TABLE_ROWS = 50_000
 
 def render(template: str, **context: Any) -> bytes:
     """Render a page of ``runs/templates``. The only script allowed to run in it is ``page.js``, by its hash."""
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            script=Markup(script),
+            script_hash=digest,
+            built=time.strftime("%Y-%m-%d %H:%M"),
+            **context,
+        )
+    )
+    return text.encode("utf-8", errors="replace")
+
+
+@functools.cache
+def _templates() -> Environment:
+    """They are compiled once."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -32,16 +52,7 @@ def render(template: str, **context: Any) -> bytes:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "sort_key": sort_key}
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    text = environment.get_template(template).render(
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=digest,
-        built=time.strftime("%Y-%m-%d %H:%M"),
-        **context,
-    )
-    return text.encode("utf-8", errors="replace")
+    return environment
 
 
 def data_uri(png: bytes) -> str:
