@@ -19,6 +19,7 @@ from runs.claims.verdicts import CLAIM_COLUMNS, Verdict
 from runs.record.run_folder import RESULT_COLUMNS
 from runs.record.run_record import WARNING_FILE
 from runs.record.sweep_folder import load
+from runs.report import plots
 from runs.report.build import build, main, print_to_terminal
 from runs.report.tables import REPORT_COLUMNS
 from runs.report.terminal import as_text
@@ -115,7 +116,8 @@ def test_a_paper_without_searches_gets_a_figure_per_metric(sweep) -> None:
     assert means["simclr", "accuracy"] == pytest.approx(0.91)
 
 
-def test_the_metrics_of_claims_are_drawn_first(sweep, conf) -> None:
+def test_the_metrics_of_claims_are_drawn_first(sweep, conf, monkeypatch) -> None:
+    monkeypatch.setattr(plots, "MAX_METRICS", 3)
     where = conf([{**CLAIM, "metric": "z_named"}], [])
     for method in ("good", "poor"):
         sweep.run(method, metrics={"x/1": {f"m{i:02}": 1.0 + i for i in range(40)} | {"z_named": 2.0}})

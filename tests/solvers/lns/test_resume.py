@@ -87,17 +87,18 @@ def test_every_saved_state_leads_to_the_same_end_on_a_larger_lp(rows, distance_r
 @pytest.mark.parametrize(("rows", "distance_row"), FORMS)
 def test_every_saved_state_leads_to_the_same_end_where_coefficients_need_scaling(rows, distance_row, tmp_path):
     problem = MultidimensionalKnapsack(40, 5)(np.random.default_rng(0), "mk")
-    assert_every_state_resumes(lambda: LocalBranchingLP(rows=rows, distance_row=distance_row), problem, 8, tmp_path)
+    lp = LocalBranchingLP
+    assert_every_state_resumes(lambda: lp(rows=rows, distance_row=distance_row), problem, 8, tmp_path, iterations=7)
 
 
-def assert_every_state_resumes(lp, problem, size, tmp_path):
+def assert_every_state_resumes(lp, problem, size, tmp_path, iterations=12):
     checkpoint = Frequent(tmp_path / "state.npz")
-    undisturbed = search(LBRelax(lp=lp()), problem, 12, size=size, checkpoint=checkpoint)
-    assert len(checkpoint.states) == 12
+    undisturbed = search(LBRelax(lp=lp()), problem, iterations, size=size, checkpoint=checkpoint)
+    assert len(checkpoint.states) == iterations
     for state in checkpoint.states:
         again = FileCheckpoint(tmp_path / "again.npz")
         again.save(state)
-        assert_same(search(LBRelax(lp=lp()), problem, 12, seed=5, size=size, checkpoint=again), undisturbed)
+        assert_same(search(LBRelax(lp=lp()), problem, iterations, seed=5, size=size, checkpoint=again), undisturbed)
 
 
 def test_seconds_spent_before_the_interruption_count(auction, tmp_path):
