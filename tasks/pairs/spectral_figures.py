@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def spectral_figure(graph: PairGraph, Z: Float[np.ndarray, "n K"], vicreg: dict[float, np.ndarray]) -> bytes:
+def spectral_figure(
+    graph: PairGraph, Z: Float[np.ndarray, "n K"], vicreg: dict[float, Float[np.ndarray, "n K"]]
+) -> bytes:
     """Eigenvalues and those of Z Z^T; eigenmaps beside VICReg at the largest weight; trace and std over its weight."""
     figure, axes = panels(4)
     _spectrum(axes[0], graph, Z)
