@@ -62,7 +62,7 @@ def test_alpha_cl_at_power_two_has_t_times_the_gradient_of_dcl() -> None:
 
 
 def test_at_other_powers_it_has_not() -> None:
-    found = AlphaTheory(0, 0.5, [2.0, 4.0], drawn=0).result(0, "set/p", PAIR).metrics
+    found = AlphaTheory(0.5, [2.0, 4.0], drawn=0).result(0, "set/p", PAIR).metrics
     assert found["gradient_error_2"] < 1e-12 < 0.05 < found["gradient_error_4"]
     assert found["nt_xent_error_2"] > 0.01
     assert 0.5 < found["gradient_cosine_4"] < 1 - 1e-6
@@ -95,8 +95,8 @@ def test_more_noise_makes_partners_less_alike() -> None:
         (lambda: SpectralTheory(**{**SPECTRAL, "weights": []}), r"task\.weights"),
         (lambda: SpectralTheory(**{**SPECTRAL, "redundancies": [-1.0]}), r"task\.redundancies"),
         (lambda: SpectralTheory(**{**SPECTRAL, "canonical_dimension": 3}), r"task\.canonical_dimension is 3"),
-        (lambda: AlphaTheory(0, 0.0, [2.0]), r"task\.temperature is 0"),
-        (lambda: AlphaTheory(0, 0.5, []), r"task\.powers \[\]"),
+        (lambda: AlphaTheory(0.0, [2.0]), r"task\.temperature is 0"),
+        (lambda: AlphaTheory(0.5, []), r"task\.powers \[\]"),
         (lambda: random_embeddings("p", np.random.default_rng(0), 1, 4, 0.1), "batch is 1"),
     ],
 )
