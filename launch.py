@@ -17,7 +17,7 @@ def job(cfg: DictConfig) -> float | None:
     from runs.record.run_record import RunRecord
 
     with RunRecord.of(cfg) as record:
-        if record.settled:
+        if record.ended:
             return record.score
         limit_threads(cfg.hardware.threads)
 

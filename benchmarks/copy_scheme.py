@@ -63,4 +63,4 @@ class CopyRepair(Repair):
             return Repaired(Status.INFEASIBLE)
         best = model.getBestSol()
         x = np.array([model.getSolVal(best, variable) for variable in variables])
-        return Repaired(Status.OPTIMAL, *self.settle(state.problem, x))
+        return Repaired(Status.OPTIMAL, *self.checked(state.problem, x))

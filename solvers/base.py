@@ -60,7 +60,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Wall-clock seconds spent, earlier lives of a resumed search included."""
+        """Wall-clock seconds spent, those before a resumed search was stopped included."""
         return time.monotonic() - self._began
 
     @property

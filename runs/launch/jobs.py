@@ -36,13 +36,14 @@ def configuration(application: Any, jobs: list[list[str]] | None) -> str:
     return digest.hexdigest()
 
 
-def is_settled(folder: Path, about: dict[str, Any], jobs: list[list[str]] | None) -> bool:
+def is_complete(folder: Path, about: dict[str, Any], jobs: list[list[str]] | None) -> bool:
     """True if this very sweep ended well before and nothing was taken from its folder since.
 
     To find each run finished one by one would take a third of a second per job, which Hydra needs to compose it.
     """
     before = read_json(folder / "sweep.json") or {}
-    if not before.get("settled") or before.get("configuration") != about["configuration"] or jobs is None:
+    complete = before.get("complete") or before.get("settled")  # the name in folders of older versions
+    if not complete or before.get("configuration") != about["configuration"] or jobs is None:
         return False
     told = (folder / "summary.txt").exists() and (folder / "report.html").exists()
     return told and not not_begun(jobs, folder) and all(finished_whole(run) for run in begun(folder))

@@ -89,9 +89,9 @@ class Display:
         seconds = int(time.time() - self._began)
         head = f"{len(ended)} of {self.total or '?'} jobs, {failed} failed, {seconds // 60}:{seconds % 60:02d}"
         table = Table.grid(padding=(0, 2))
-        settled = {path.parent for path in ended}
+        over = {path.parent for path in ended}
         for about in sorted(self._fresh("*/environment.json")):
-            if about.parent not in settled:
+            if about.parent not in over:
                 instances = sum(1 for _ in about.parent.glob("instances/*.result.npz"))
                 elapsed = int(time.time() - about.stat().st_mtime)
                 table.add_row(about.parent.name.rsplit("-", 1)[0], f"{instances} instances done", f"{elapsed} s")

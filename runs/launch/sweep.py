@@ -24,7 +24,7 @@ from runs.environment import config_dir
 from runs.errors import ConfigError, require
 from runs.files import write_json
 from runs.launch.isolation import Isolated
-from runs.launch.jobs import begun, configuration, is_settled, not_begun
+from runs.launch.jobs import begun, configuration, is_complete, not_begun
 from runs.launch.progress import Display
 from runs.launch.slurm import how_to_cancel
 from runs.names import jobs_at_once, sweep_name
@@ -72,7 +72,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
         "jobs": len(jobs) if jobs is not None else None,
         "configuration": configuration(application, jobs),
     }
-    if not cfg.force and is_settled(folder, about, jobs):
+    if not cfg.force and is_complete(folder, about, jobs):
         print((folder / "summary.txt").read_text(), end="")
         return 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             if not missing or len(begun(folder)) == seen:
                 break
     code = _conclude(folder, missing, code, began)
-    write_json(folder / "sweep.json", about | {"settled": code == 0})
+    write_json(folder / "sweep.json", about | {"complete": code == 0})
     return code
 
 

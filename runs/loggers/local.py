@@ -62,7 +62,7 @@ class LocalLog:
         self._handle = -1
 
     def attach(self, run: RunInfo) -> None:
-        """Open the run's folder; what an earlier life of the run reported stays."""
+        """Open the run's folder; what the run reported before it was killed stays."""
         run.folder.mkdir(parents=True, exist_ok=True)
         self._folder = run.folder
         self._handle = os.open(run.folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)

@@ -100,7 +100,7 @@ class RunRecord:
         self.is_main = all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
         self._lock = FileLock(folder / "owner.lock", is_singleton=False)
         self._began = time.monotonic()
-        self._settled = False
+        self._ended = False
         self._revision = "unknown"
 
     @classmethod
@@ -117,9 +117,9 @@ class RunRecord:
         )
 
     @property
-    def settled(self) -> bool:
-        """True if there is nothing to do: the result is there, or this launch of a sweep lost the run before."""
-        return self._settled
+    def ended(self) -> bool:
+        """True if there is nothing left to do: the run is finished, or it failed or died in this launch of a sweep."""
+        return self._ended
 
     @property
     def score(self) -> float | None:
@@ -128,18 +128,18 @@ class RunRecord:
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """Where an earlier life of this run left its training, if it did."""
+        """Where this run left its training when it was killed, if it did."""
         path = self.folder / "checkpoints" / "last.ckpt"
         return path if path.exists() else None
 
     def __enter__(self) -> RunRecord:
         if not self.is_main:
-            self._settled = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
+            self._ended = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         try:
-            self._take_up()
+            self._begin()
         except BaseException:
             self._lock.release()
             raise
@@ -201,24 +201,27 @@ class RunRecord:
             },
         )
 
-    def _take_up(self) -> None:
+    def _begin(self) -> None:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
         finished = finished_whole(self.folder)
-        self._settled = finished or (self._begun_by_this_launch() and not self._requeued())
-        if not self._settled:
+        self._ended = finished or (self._begun_by_this_launch() and not self._requeued())
+        if not self._ended:
             (self.folder / "metrics.json").unlink(missing_ok=True)
             self._open()
 
     def _open(self) -> None:
-        """Say what is going to run; keep what an earlier, killed life left, drop the failure it may have recorded."""
+        """Say what is going to run; keep what the run left when it was killed, drop the failure it may have recorded."""
         (self.folder / "failure.json").unlink(missing_ok=True)
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
         about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
         about["config_dir"] = environment.config_dir()
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["scheduler_job"] = _scheduler_job()
-        about["lives"] = 1 + (self._about().get("lives") or 0)
+        before = self._about()
+        about["starts"] = 1 + (
+            before.get("starts") or before.get("lives") or 0
+        )  # "lives": of folders of older versions
         write_json(self.folder / "environment.json", about)
         self._revision = about["revision"]
 

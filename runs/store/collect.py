@@ -60,7 +60,7 @@ def collect(
     workers
         Spawned processes; 0 makes the items in this one.
     progress
-        Called as ``progress(done, total)`` whenever an item is settled, by whichever copy.
+        Called as ``progress(done, total)`` whenever an item is there or has failed, by whichever copy.
 
     Returns
     -------
@@ -82,42 +82,42 @@ def collect(
         raise ConfigError("collect: two items have the same identifier; each must be unique as text")
     collection.remove_partial_writes()
     missing = [item for item in identifiers if collection.get(item) is None]
-    unsettled = dict.fromkeys(missing)
+    remaining = dict.fromkeys(missing)
     report = Report()
 
-    def settle(item: Item, outcome: Outcome) -> None:
+    def conclude(item: Item, outcome: Outcome) -> None:
         report.made += outcome.made
         if outcome.reason is not None:
             report.failed[item] = outcome.reason
-        if item in unsettled:
-            del unsettled[item]
+        if item in remaining:
+            del remaining[item]
             announce()
 
     def announce() -> None:
         if progress is not None:
-            progress(len(identifiers) - len(unsettled), len(identifiers))
+            progress(len(identifiers) - len(remaining), len(identifiers))
 
     announce()
     earlier = {item: note["token"] for item in missing if (note := collection.failure(item)) is not None}
     job = Job(collection, make, earlier)
     if missing and workers > 0:
-        _Crew(job, missing, settle).run(min(workers, len(missing)))
+        _Crew(job, missing, conclude).run(min(workers, len(missing)))
     else:
-        job.run(missing, lambda item: None, settle)
+        job.run(missing, lambda item: None, conclude)
     report.found = len(identifiers) - report.made - len(report.failed)
     return report
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One settled item: made here, found, or failed for a reason."""
+    """What became of an item: made here, found, or failed for a reason."""
 
     made: bool = False
     reason: str | None = None
 
 
-class Settle(Protocol):
-    """Told of each item that is settled."""
+class Conclude(Protocol):
+    """Told what became of each item."""
 
     def __call__(self, item: Item, outcome: Outcome) -> None: ...
 
@@ -138,8 +138,8 @@ class Job:
     make: Make
     earlier: dict[Item, str]
 
-    def run(self, missing: Sequence[Item], begin: Callable[[Item], None], settle: Settle) -> None:
-        """Settle all of ``missing``; items that others hold are waited for, and taken over when given back."""
+    def run(self, missing: Sequence[Item], begin: Callable[[Item], None], conclude: Conclude) -> None:
+        """Make or find all of ``missing``; items that others hold are waited for, and taken over when given back."""
         start = secrets.randbelow(len(missing)) if missing else 0  # copies begin in different places
         pending = [*missing[start:], *missing[:start]]
         while pending:
@@ -150,7 +150,7 @@ class Job:
                 if outcome is None:
                     waiting.append(item)
                 else:
-                    settle(item, outcome)
+                    conclude(item, outcome)
             if len(waiting) == len(pending):
                 time.sleep(_POLL_SECONDS)
             pending = waiting
@@ -185,9 +185,9 @@ class Job:
 class _Crew:
     """Worker processes of one copy and what is known about their items."""
 
-    def __init__(self, job: Job, missing: Sequence[Item], settle: Settle) -> None:
+    def __init__(self, job: Job, missing: Sequence[Item], conclude: Conclude) -> None:
         self.job = job
-        self.settle = settle
+        self.conclude = conclude
         self.pending = dict.fromkeys(missing)
         self.deaths: dict[Item, int] = {}
         self.idle_deaths = 0
@@ -231,7 +231,7 @@ class _Crew:
         self.current[connection] = item if kind == "begin" else None
         if kind == "end":
             self.pending.pop(item, None)
-            self.settle(item, value)
+            self.conclude(item, value)
 
     def _bury(self, connection: Any) -> None:
         process, item = self.workers.pop(connection), self.current.pop(connection)
@@ -261,7 +261,7 @@ class _Crew:
         reason = f"the worker process died with code {exit_code} while making it, {_DEATHS_PER_ITEM} times"
         self.job.collection.record_failure(item, reason)
         del self.pending[item]
-        self.settle(item, Outcome(reason=reason))
+        self.conclude(item, Outcome(reason=reason))
 
     def _stop(self) -> None:
         for process in self.workers.values():

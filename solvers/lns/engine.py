@@ -174,7 +174,7 @@ class LargeNeighborhoodSearch:
         if not problem.is_feasible(initial):
             worst, _ = problem.worst_violation(initial)
             raise InvalidProblem(f"{problem.name}: the initial solution is infeasible: {worst}")
-        assignment, objective = self.repair.settle(search.problem, initial)
+        assignment, objective = self.repair.checked(search.problem, initial)
         if assignment is None:
             raise InvalidProblem(
                 f"{problem.name}: the initial solution is feasible only with its integers off by up to 1e-6: "
@@ -213,12 +213,12 @@ def _stop(search: Search, checkpoint: Checkpoint | None, resume: tuple[Any, Stat
 
 
 def _verdict(search: Search, selection: Selection, repaired: Repaired) -> Status | None:
-    """A reason to stop: the sub-ILP was unbounded, or it was the whole problem and is settled."""
+    """A reason to stop: the sub-ILP was unbounded, or it was the whole problem and is solved."""
     if repaired.status == Status.UNBOUNDED:
         return Status.UNBOUNDED
     whole = selection.within is None and bool(selection.free[search.candidates].all())
-    settled = repaired.status in (Status.OPTIMAL, Status.INFEASIBLE)  # infeasible: none reaches the cut-off
-    return Status.OPTIMAL if whole and settled else None
+    solved = repaired.status in (Status.OPTIMAL, Status.INFEASIBLE)  # infeasible: none reaches the cut-off
+    return Status.OPTIMAL if whole and solved else None
 
 
 def _child(rng: np.random.Generator) -> np.random.Generator:

@@ -42,14 +42,14 @@ class Episode:
         if not len(self.candidates):
             raise InvalidProblem(f"{problem.name}: no integer variable is free between its bounds, so there is no step")
         repair.prepare(problem)
-        settled, self.objective = repair.settle(problem, initial)
-        if settled is None:
+        start, self.objective = repair.checked(problem, initial)
+        if start is None:
             raise InvalidProblem(
                 f"{problem.name}: the initial solution is infeasible: {problem.worst_violation(initial)[0]}"
             )
         self.first = self.best = self.objective
-        self.incumbents = [settled]
-        self.solutions = [settled]
+        self.incumbents = [start]
+        self.solutions = [start]
         self.unit = float(np.linalg.norm(problem.c)) or 1.0
 
     def observation(self) -> np.ndarray:

@@ -49,7 +49,7 @@ class Repair:
     seconds
         Limit of one sub-ILP (None: only the budget); the last one of a search gets what is left.
     reduce
-        Remove fixed columns and the rows they settle before the back end sees the sub-ILP; otherwise only tighten
+        Remove fixed columns and the rows they decide before the back end sees the sub-ILP; otherwise only tighten
         bounds, as a copy of the whole model would.
     mip_start
         Hand the incumbent to the back end next to the cut-off. Back ends return a start that is optimal, so this excludes
@@ -84,7 +84,7 @@ class Repair:
         The cut-off admits what is not worse than the incumbent, and whatever is not above ``level``.
         """
         seed = int(rng.integers(2**31))
-        known = self.settle(state.problem, selection.solution)
+        known = self.checked(state.problem, selection.solution)
         seconds = min(self.seconds, state.remaining_seconds)
         sub = self._sub_problem(state, selection) if selection.repair and seconds > 0 else None
         if sub is None or sub.problem.n == 0:
@@ -102,7 +102,7 @@ class Repair:
         spent = time.monotonic() - began
         if solution.assignment is None:
             return Repaired(solution.status, *known, seconds=spent)
-        found = self.settle(state.problem, sub.lift(solution.assignment))
+        found = self.checked(state.problem, sub.lift(solution.assignment))
         if found[0] is None:
             return Repaired("rejected", *known, seconds=spent)
         return Repaired(solution.status, *min(found, known, key=lambda pair: pair[1]), seconds=spent)
@@ -120,7 +120,7 @@ class Repair:
         restricted = sub.restrict(assignment)
         return restricted if self.mip_start and sub.problem.is_feasible(restricted) else None
 
-    def settle(self, problem: ILP, assignment: np.ndarray | None) -> tuple[np.ndarray | None, float]:
+    def checked(self, problem: ILP, assignment: np.ndarray | None) -> tuple[np.ndarray | None, float]:
         """Integers made exact, then re-checked by the problem; continuous variables are recomputed where that fails."""
         if assignment is None:
             return None, np.inf

@@ -111,7 +111,7 @@ class Imitation(Search):
         return [self.once]
 
     def on_fit_start(self) -> None:
-        """Measure the normalisation of the inputs, unless an earlier life of this run has."""
+        """Measure the normalisation of the inputs, unless this run has before it was killed."""
         if not self.normalized and not self.trainer.should_stop:
             self.policy.fit_normalization(self.data.train_dataloader())
             self.normalized.fill_(True)

@@ -124,8 +124,8 @@ def left_running(outputs: Path) -> list[str]:
     return found
 
 
-def lives(launch: Launcher) -> list[int]:
-    return [json.loads((run / "environment.json").read_text())["lives"] for run in launch.folders()]
+def starts(launch: Launcher) -> list[int]:
+    return [json.loads((run / "environment.json").read_text())["starts"] for run in launch.folders()]
 
 
 def test_the_other_jobs_finish_and_the_report_names_the_dead(
@@ -219,7 +219,7 @@ def test_a_preempted_training_continues_from_its_checkpoint(
     restart_at_once(slurm, job)
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
-    assert lives(launch) == [2]
+    assert starts(launch) == [2]
     assert_trained_as_undisturbed(launch, tmp_path)
 
 
@@ -234,16 +234,16 @@ def test_a_requeued_search_continues_from_its_checkpoint(launch: Launcher, slurm
     restart_at_once(slurm, job)
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
-    assert lives(launch) == [2]
+    assert starts(launch) == [2]
     (metrics,) = launch.metrics().values()
-    assert metrics["seconds"] <= 25 * 1.05 + 0.5, "both lives together stay within the budget"
+    assert metrics["seconds"] <= 25 * 1.05 + 0.5, "both starts together stay within the budget"
 
 
 def test_a_training_that_reaches_its_time_limit_is_requeued_and_continues(launch: Launcher, tmp_path: Path) -> None:
     limit = ["hydra.launcher.timeout_min=1", "task.step_seconds=1.2"]  # submitit warns 30 seconds before the limit
     run = launch("-m", "hydra/launcher=submitit_local", *LEARNING, *limit)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert lives(launch)[0] >= 2
+    assert starts(launch)[0] >= 2
     assert_trained_as_undisturbed(launch, tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_a_search_stopped_many_times_ends_as_an_undisturbed_one(
 
 
 @pytest.mark.slow
-def test_all_lives_of_a_search_together_keep_its_seconds(launch: Launcher, launch_fresh: Launcher) -> None:
+def test_a_search_stopped_many_times_keeps_its_seconds_in_all(launch: Launcher, launch_fresh: Launcher) -> None:
     clock, limit = random.Random(0), ["task.budget.seconds=4"]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         stop_at_random(launch_fresh, number, clock, 2.0, *limit)

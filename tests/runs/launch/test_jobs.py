@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from runs.launch.jobs import configuration
+from runs.files import write_json
+from runs.launch.jobs import configuration, is_complete
 from runs.launch.slurm import how_to_cancel
 from runs.launch.sweep import one_data_set
 
@@ -24,6 +25,18 @@ def on_files(jobs: list[list[str]]) -> list[list[str]]:
 
 def test_files_that_replace_generated_instances_are_solved_once_not_once_per_data_set() -> None:
     assert one_data_set(DRAWN, on_files(BOTH)) == ["data=a"]
+
+
+@pytest.mark.parametrize("name", ["complete", "settled"])  # "settled" was its name once
+def test_a_complete_sweep_is_known_by_its_record(name: str, tmp_path: Path) -> None:
+    for file in ("summary.txt", "report.html"):
+        (tmp_path / file).touch()
+    about = {"configuration": "digest"}
+    for found in (True, False):
+        write_json(tmp_path / "sweep.json", about | {name: found})
+        assert is_complete(tmp_path, about, []) is found
+    write_json(tmp_path / "sweep.json", {"configuration": "another", name: True})
+    assert not is_complete(tmp_path, about, [])
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,17 @@ def test_a_failure_in_a_sweep_is_recorded_and_swallowed_and_raised_elsewhere(tmp
     assert status(tmp_path / "single") == RunStatus.FAILED
 
 
+@pytest.mark.parametrize("name", ["starts", "lives"])  # "lives" was its name once
+def test_a_run_that_was_killed_counts_its_starts(name: str, tmp_path: Path) -> None:
+    with RunRecord(tmp_path, CFG, []):
+        pass
+    assert read_json(tmp_path / "environment.json")["starts"] == 1
+    write_json(tmp_path / "environment.json", {name: 2})
+    with RunRecord(tmp_path, CFG, []) as record:
+        assert not record.ended
+    assert read_json(tmp_path / "environment.json")["starts"] == 3
+
+
 def test_an_interrupt_leaves_no_failure_behind(tmp_path: Path) -> None:
     with pytest.raises(interrupt.Interrupted), RunRecord(tmp_path, CFG, [], in_sweep=True):
         raise interrupt.Interrupted(signal.SIGTERM)
