@@ -13,10 +13,12 @@ from runs.errors import ConfigError
 
 @dataclass(frozen=True)
 class Published:
-    """One published number.
+    """One published number, or what is known of published runs whose numbers could not be read.
 
     Parameters
     ----------
+    method, metric
+        Empty where no number of a data set could be read: then the protocol of its runs is all there is.
     value
         None where the source could not be read.
     std, n
@@ -69,7 +71,8 @@ def load_published(paper: str, conf: Path = CONF, metrics: Metrics | None = None
 
 def _entry(where: str, paper: str, item: Any, metrics: Metrics) -> Published:
     only(where, mapping(where, item), _FIELDS)
-    for name in ("method", "metric", "source"):
+    unread = not {"method", "metric", "value"} & set(item)
+    for name in ("dataset", "source", "protocol") if unread else ("method", "metric", "source"):
         text(where, name, item.get(name))
     value, (std, n) = number_or_null(where, "value", item.get("value")), _spread(where, item)
     texts = {name: str(item.get(name) or "") for name in _FIELDS if name not in ("value", "recalled", "std", "n")}

@@ -69,7 +69,11 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         for judgement in evaluate(sweep, declared.claims, f"{paper}/{name}", searches, published, metrics)
     ]
     decided = [*(found.metric.name for found in agreeing), *(judgement.claim.metric for judgement in judgements)]
-    named = [*decided, *(claim.metric for claim in declared.claims), *(entry.metric for entry in published)]
+    named = [
+        *decided,
+        *(claim.metric for claim in declared.claims),
+        *(entry.metric for entry in published if entry.metric),
+    ]
     headlines = _headlines(table, metrics, searches.main_clock)
     first = list(dict.fromkeys([*headlines, *named]))
     plots = _plots(sweep, searches, results, metrics, first, headlines, named)

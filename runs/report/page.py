@@ -90,13 +90,18 @@ def _published(results: pd.DataFrame, summary: ReportSummary, published: list[Pu
     tested = {(item.entry, item.experiment): item for item in summary.agreements if item.tested}
     found: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
-    for entry, row in beside_published(results, summary.table, published):
+    for entry, row in beside_published(results, summary.table, [entry for entry in published if entry.metric]):
         ours = None if row is None else row.to_dict()
         line = {"entry": entry, "metric": summary.metrics.of(entry.paper, entry.metric), "ours": ours}
         line["test"] = tested.get((entry, ours["experiment"])) if ours else None
         (found if ours else rest).append(line)
     shown = shown_difference(summary.agreements)
-    return {"found": found, "rest": rest, "words": in_words(summary.agreements, shown) if shown else ""}
+    return {
+        "found": found,
+        "rest": rest,
+        "words": in_words(summary.agreements, shown) if shown else "",
+        "unread": [entry for entry in published if not entry.metric],
+    }
 
 
 def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:

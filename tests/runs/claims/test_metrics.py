@@ -290,7 +290,7 @@ def test_a_broken_declaration_is_named_and_costs_the_published_numbers_alone(mad
 def test_what_claims_and_published_numbers_of_a_paper_speak_of_is_declared(paper: str) -> None:
     declared = load_metrics(paper)
     named = {claim.metric for claim in load_claims(paper)}
-    named |= {entry.metric for entry in load_published(paper, metrics=declared)}
+    named |= {entry.metric for entry in load_published(paper, metrics=declared) if entry.metric}
     assert [name for name in sorted(named) if not declared.of(name).declared] == []
 
 

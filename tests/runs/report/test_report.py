@@ -45,6 +45,15 @@ PUBLISHED = {
 }
 
 
+def test_the_protocol_of_published_runs_without_readable_values_is_told_once(sweep, conf) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0})
+    known = [{"dataset": name, "source": "tables <1>", "protocol": f"60 min of {name}"} for name in ("mvc", "ca")]
+    page = build(sweep.folder, conf(published=known)).html.read_text()
+    assert page.count("The published values could not be read (tables &lt;1&gt;).") == 1
+    assert "Protocol of mvc: 60 min of mvc; ca: 60 min of ca." in page
+    assert "without a counterpart" not in page
+
+
 def test_a_sweep_of_searches_leaves_every_file_of_the_contract(sweep, conf) -> None:
     sweep.searches({"good": 0.3, "poor": 4.0})
     summary = build(sweep.folder, conf(claims=[CLAIM], published=[PUBLISHED]))

@@ -91,6 +91,15 @@ def test_published_fields_are_read_and_recalled_numbers_marked(conf) -> None:
     assert (one.recalled, one.protocol, two.value, two.recalled, three.recalled) == (True, "60 min", None, False, True)
 
 
+def test_the_protocol_of_a_data_set_may_stand_alone_and_is_no_number_of_ours(conf) -> None:
+    alone = {"dataset": "mvc", "source": "tables, unread", "protocol": "60 min"}
+    (known,) = published(conf, alone)
+    assert (known.method, known.metric, known.value, known.protocol) == ("", "", None, "60 min")
+    assert not known.fits("table", "", "primal_gap", "mvc")
+    with pytest.raises(ConfigError, match="field 'protocol' must be a text"):
+        published(conf, alone | {"protocol": None})
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
