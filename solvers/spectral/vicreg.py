@@ -23,7 +23,8 @@ class GraphVICReg:
     The first term is the invariance ``sum_ij G_ij |z_i - z_j|^2 / n``; std and C are unbiased
     (docs/papers/ssl.md#(13), #(22)).
     Uncorrelated embeddings that span the eigenmaps with one std c for all dimensions cost 2 c^2 sum_k lambda_k + w (1 - c)
-    (but for n / (n - 1)), so the hinge holds c at 1 only where w is at least 4 sum_k lambda_k.
+    (but for n / (n - 1)), so the hinge holds c at 1 only where w is at least 4 sum_k lambda_k. Where w is less, correlated
+    embeddings may cost less than these.
 
     Parameters
     ----------
