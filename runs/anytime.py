@@ -39,7 +39,7 @@ class Trace:
         self.bound.append(float(bound))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The four columns as arrays of equal length, for a checkpoint or a table."""
+        """The four columns as arrays (rows,), for a checkpoint or a table."""
         return {
             "seconds": np.asarray(self.seconds, dtype=float),
             "evaluations": np.asarray(self.evaluations, dtype=np.int64),
@@ -49,7 +49,7 @@ class Trace:
 
     @classmethod
     def from_arrays(cls, columns: dict[str, np.ndarray], maximize: bool = False) -> Trace:
-        """Inverse of :meth:`to_arrays`."""
+        """Inverse of :meth:`to_arrays`: columns (rows,)."""
         return cls(
             maximize=maximize,
             seconds=[float(v) for v in columns["seconds"]],

@@ -196,6 +196,6 @@ class ImageData(pl.LightningDataModule):
         return self.sets[split]
 
     def clean_loader(self, split: str, batch_size: int) -> DataLoader[tuple[Tensor, Tensor | None, Tensor]]:
-        """Normalised images (batch, 3, height, width), labels (batch,) or None and indices (batch,), in order, all on every rank."""
+        """Normalised images (batch, 3, height, width), labels or None and indices (batch,), in order, all on every rank."""
         images = CleanBatches(self.clean(split), self.mean, self.std)
         return whole_batches(images, batch_size, self.workers)

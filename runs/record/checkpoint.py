@@ -32,7 +32,7 @@ def random_state(state: Any) -> np.ndarray:
 
 
 def bit_generator_state(array: np.ndarray) -> Any:
-    """Inverse of :func:`random_state`."""
+    """Inverse of :func:`random_state`, of (bytes,) uint8."""
     return json.loads(array.tobytes())
 
 

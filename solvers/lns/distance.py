@@ -49,7 +49,7 @@ def distance_row(problem: ILP, incumbent: np.ndarray, counted: np.ndarray) -> tu
 
 
 def with_row(problem: ILP, coefficients: np.ndarray, low: float, high: float) -> ILP:
-    """``problem`` and, as its last row, ``low <= coefficients @ x <= high``."""
+    """``problem`` and, as its last row, ``low <= coefficients @ x <= high``; ``coefficients`` (n,)."""
     return replace(
         problem,
         A=sp.vstack([problem.A, sp.csr_matrix(coefficients)], format="csr"),

@@ -84,7 +84,7 @@ class Search:
         )
 
     def move(self, assignment: np.ndarray, objective: float) -> None:
-        """Go to ``assignment``. It is the best too if not worse; an improvement sends the old best to the pool."""
+        """Go to ``assignment`` (n,). It is the best too if not worse; an improvement sends the old best to the pool."""
         assignment = np.array(assignment, np.float64)
         assignment.setflags(write=False)
         self.incumbent, self.objective = assignment, objective

@@ -79,7 +79,7 @@ class Selection:
 
     @classmethod
     def of(cls, state: SearchState, indices: np.ndarray, lp_integral_share: float = np.nan) -> Selection:
-        """Free the variables ``indices``."""
+        """Free the variables ``indices`` (k,)."""
         free = np.zeros(state.problem.n, bool)
         free[indices] = True
         return cls(free, lp_integral_share=lp_integral_share)

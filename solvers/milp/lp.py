@@ -91,7 +91,7 @@ class PersistentLP:
         self._check(self._highs.changeColsCost(len(index), index, values), "costs")
 
     def set_bounds(self, lb: np.ndarray, ub: np.ndarray, index: np.ndarray | None = None) -> None:
-        """Replace the bounds of all variables, or of those at ``index``."""
+        """Replace the bounds of all variables (n,), or of those at ``index`` (changed,)."""
         index = self._columns if index is None else np.asarray(index, np.int32)
         lower, upper = (np.broadcast_to(np.asarray(side, np.float64), index.shape) for side in (lb, ub))
         self._check(self._highs.changeColsBounds(len(index), index, lower, upper), "bounds")
@@ -121,7 +121,7 @@ class PersistentLP:
         self.m -= 1
 
     def set_row(self, index: int, coefficients: np.ndarray | sp.sparray | sp.spmatrix, lo: float, hi: float) -> None:
-        """Replace a row's coefficients and sides, keeping the basis; the last row is the fast one (see Notes)."""
+        """Replace a row's coefficients (n,) and sides, keeping the basis; the last row is the fast one (see Notes)."""
         row = self._row(index)
         if row == self.m - 1:
             self.delete_row(row)
@@ -185,7 +185,7 @@ class PersistentLP:
         return _codes(basis.col_status), _codes(basis.row_status)
 
     def set_basis(self, columns: np.ndarray, rows: np.ndarray) -> None:
-        """Start the next solve from these codes, as :meth:`basis` gave them.
+        """Start the next solve from these codes, (n,) and (m,), as :meth:`basis` gave them.
 
         The edge weights of the dual simplex are no part of a basis: the next dual solve computes them (seconds on a big
         problem; ``primal_simplex`` does not), and of several optimal vertices it may reach another one.

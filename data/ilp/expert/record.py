@@ -54,7 +54,7 @@ class VariableSets:
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def take(self, chosen: np.ndarray) -> VariableSets:
-        """The sets with indices ``chosen``, in that order."""
+        """The sets with indices ``chosen`` (sets,) int, in that order."""
         ends = np.cumsum(self.sizes)
         pieces = [self.members[ends[i] - self.sizes[i] : ends[i]] for i in chosen]
         members = np.concatenate([np.empty(0, np.int32), *pieces])
@@ -92,12 +92,12 @@ class ExpertStep:
         return float(self.sets.gain[self.sets.swapped == 0].max())
 
     def good(self, share: float) -> np.ndarray:
-        """Indices of local branching's sets that gain at least this share of I*, the best first."""
+        """(sets,) int, indices of local branching's sets that gain at least this share of I*, the best first."""
         good = np.flatnonzero((self.sets.swapped == 0) & (self.sets.gain >= share * self.best_gain))
         return good[np.argsort(-self.sets.gain[good], kind="stable")]
 
     def bad(self, share: float) -> np.ndarray:
-        """Indices of the perturbed sets that gain at most this share of I*, in the order they were made."""
+        """(sets,) int, indices of the perturbed sets that gain at most this share of I*, in the order they were made."""
         return np.flatnonzero((self.sets.swapped > 0) & (self.sets.gain <= share * self.best_gain))
 
 
@@ -130,15 +130,15 @@ class ExpertRecord:
     rows: RootRows | None = None
 
     def followed_by(self, step: ExpertStep, incumbent: np.ndarray) -> ExpertRecord:
-        """The record after one more step, which led to ``incumbent``."""
+        """The record after one more step, which led to ``incumbent`` (n,)."""
         return replace(self, steps=(*self.steps, step), incumbent=incumbent)
 
     def window(self, step: int, length: int) -> list[np.ndarray]:
-        """The incumbent before a step, then earlier ones, newest first; at most ``length``."""
+        """The incumbent (n,) before a step, then earlier ones, newest first; at most ``length``."""
         return [self.steps[i].incumbent for i in range(step, max(-1, step - length), -1)]
 
     def relaxations(self, step: int, length: int) -> list[np.ndarray] | None:
-        """The LP relaxations of local branching at :meth:`window`; None where they were not collected."""
+        """The LP relaxations (n,) of local branching at :meth:`window`; None where they were not collected."""
         found = [self.steps[i].relaxation for i in range(step, max(-1, step - length), -1)]
         return None if any(x is None for x in found) else [x for x in found if x is not None]
 

@@ -17,14 +17,14 @@ EPS = 1e-6
 
 
 def equal(values: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Whether ``values`` sit at ``sides``, elementwise; never at an infinite one."""
+    """(n,) bool, whether ``values`` (n,) sit at ``sides`` (n,); never at an infinite one."""
     finite = np.isfinite(sides)
     reference = np.where(finite, sides, 0.0)
     return finite & (np.abs(values - reference) <= EPS * np.maximum(1.0, np.abs(reference)))
 
 
 def nonzero(values: np.ndarray) -> np.ndarray:
-    """``values`` with 1 in place of 0, to divide by."""
+    """``values`` (n,) with 1 in place of 0, to divide by."""
     return np.where(values == 0, 1.0, values)
 
 

@@ -82,7 +82,7 @@ class Ball(ABC):
 
     @abstractmethod
     def extend(self, rows: np.ndarray) -> None:
-        """Append rows of the problem to the model; their slacks enter the basis."""
+        """Append rows of the problem, (rows,) int, to the model; their slacks enter the basis."""
 
     def part(self) -> ILP:
         """The problem on the rows of the model."""

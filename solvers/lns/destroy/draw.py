@@ -29,7 +29,7 @@ def largest(values: np.ndarray, k: int, rng: np.random.Generator | None, least: 
 
 
 def preferred(chosen: np.ndarray, candidates: np.ndarray, k: int, fill: bool, rng: np.random.Generator) -> np.ndarray:
-    """``k`` of ``chosen`` uniformly if there are more, else all of them, topped up to ``k`` by others if ``fill``."""
+    """``k`` of ``chosen`` (c,) uniformly if there are more, else all; others of ``candidates`` (v,) fill up to ``k``."""
     if len(chosen) >= k or not fill:
         return uniform(chosen, k, rng)
     others = np.setdiff1d(candidates, chosen, assume_unique=True)
