@@ -121,7 +121,7 @@ class Repair:
         return restricted if self.mip_start and sub.problem.is_feasible(restricted) else None
 
     def checked(self, problem: ILP, assignment: np.ndarray | None) -> tuple[np.ndarray | None, float]:
-        """(n,) with integers made exact, then re-checked by the problem; continuous variables are recomputed where that fails."""
+        """(n,) with exact integers, re-checked by the problem; continuous variables are recomputed where that fails."""
         if assignment is None:
             return None, np.inf
         rounded = np.where(problem.integer, np.rint(assignment), assignment)
