@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,6 +46,8 @@ class NeighborhoodQuality(ProblemTask):
         The LNS that makes the incumbents.
     reference
         LNS with local branching.
+    settings
+        JSON text of the configuration of ``reference``, by which its steps are cached.
     cache
         Folder of the artifact cache.
     seed
@@ -60,6 +63,7 @@ class NeighborhoodQuality(ProblemTask):
         solver: LargeNeighborhoodSearch,
         path: LargeNeighborhoodSearch,
         reference: LargeNeighborhoodSearch,
+        settings: str,
         cache: str,
         seed: int,
         incumbents: int = 5,
@@ -69,6 +73,7 @@ class NeighborhoodQuality(ProblemTask):
         super().__init__()
         self.solver, self.path, self.reference = solver, path, reference
         self.seed = seed
+        self.settings = json.loads(settings)
         self.cache = ArtifactCache(cache)
         self.incumbents, self.between = incumbents, between
         self.model = model
@@ -120,9 +125,7 @@ class NeighborhoodQuality(ProblemTask):
             "artifact": "local branching step",
             "problem": problem.fingerprint,
             "incumbent": sha256(np.ascontiguousarray(incumbent).tobytes()).hexdigest(),
-            "k": self.reference.size.initial,
-            "destroy": repr(vars(self.reference.destroy).get("seconds")),
-            "repair": type(self.reference.repair.solver).__name__,
+            "reference": self.settings,
         }
 
         def make() -> bytes:
