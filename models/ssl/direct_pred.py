@@ -33,7 +33,7 @@ class DirectPred(Siamese):
 
     predictor: DirectPredictor
 
-    def __init__(self, encoder: nn.Module, predictor: Callable[[int], DirectPredictor], **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, predictor: Callable[[int], DirectPredictor], **parts: Any) -> None:
         super().__init__(encoder, predictor=predictor, **parts)
 
     def forward(self, batch: ViewBatch, moment: Moment) -> RecipeOutput:

@@ -36,7 +36,7 @@ class MeanShift(Siamese):
     Koohpayegani et al., Mean shift for self-supervised learning (2021).
     """
 
-    def __init__(self, encoder: nn.Module, queue: int, neighbours: int = 5, **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, queue: int, neighbours: int = 5, **parts: Any) -> None:
         super().__init__(encoder, **parts)
         if not 1 <= neighbours <= queue:
             raise ConfigError(f"model.neighbours is {neighbours}; give at least 1 and at most model.queue {queue}")

@@ -33,8 +33,10 @@ class MoCoV2(Siamese):
     Chen et al., Improved baselines with momentum contrastive learning (2020).
     """
 
+    uses_predictor = False
+
     def __init__(
-        self, encoder: nn.Module, queue: int, temperature: float = 0.2, global_views: int = 2, **parts: Any
+        self, encoder: nn.Module, *, queue: int, temperature: float = 0.2, global_views: int = 2, **parts: Any
     ) -> None:
         super().__init__(encoder, **parts)
         self.queues = nn.ModuleList(FeatureQueue(queue, self.dimension) for _ in range(global_views))

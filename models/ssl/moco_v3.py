@@ -28,7 +28,7 @@ class MoCoV3(Siamese):
     Chen et al., An empirical study of training self-supervised vision transformers (2021).
     """
 
-    def __init__(self, encoder: nn.Module, temperature: float = 0.2, **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, temperature: float = 0.2, **parts: Any) -> None:
         super().__init__(encoder, **parts)
         self.temperature = temperature
 

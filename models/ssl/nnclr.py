@@ -34,7 +34,7 @@ class NNCLR(Siamese):
 
     uses_target = False
 
-    def __init__(self, encoder: nn.Module, queue: int, temperature: float = 0.2, **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, queue: int, temperature: float = 0.2, **parts: Any) -> None:
         super().__init__(encoder, **parts)
         self.queue = FeatureQueue(queue, self.dimension)
         self.temperature = temperature

@@ -32,9 +32,12 @@ class ReSSL(Siamese):
     Zheng et al., ReSSL: relational self-supervised learning with weak augmentation (2021).
     """
 
+    uses_predictor = False
+
     def __init__(
         self,
         encoder: nn.Module,
+        *,
         queue: int,
         student_temperature: float = 0.1,
         teacher_temperature: float = 0.04,

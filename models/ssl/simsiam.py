@@ -30,7 +30,7 @@ class SimSiam(Siamese):
 
     uses_target = False
 
-    def __init__(self, encoder: nn.Module, stop_gradient: bool = True, **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, stop_gradient: bool = True, **parts: Any) -> None:
         super().__init__(encoder, **parts)
         self.stop_gradient = stop_gradient
 

@@ -32,9 +32,11 @@ class TiCo(Siamese):
     Zhu et al., TiCo: transformation invariance and covariance contrast (2022).
     """
 
+    uses_predictor = False
+
     covariance: Tensor
 
-    def __init__(self, encoder: nn.Module, memory: float = 0.9, weight: float = 8.0, **parts: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, memory: float = 0.9, weight: float = 8.0, **parts: Any) -> None:
         super().__init__(encoder, **parts)
         self.memory, self.weight = memory, weight
         self.register_buffer("covariance", torch.zeros(self.dimension, self.dimension))

@@ -25,7 +25,7 @@ class Siamese(Recipe, ABC):
     projector
         Called with the encoder's width; makes g, which has the attribute ``width`` of its output.
     predictor
-        Called with the width of z; makes q. None, or a predictor of no layers, is the identity.
+        Called with the width of z; makes q, which is the identity if it has no layers.
     target
         Called with f and g; makes their moving average.
     one_pass
@@ -34,9 +34,11 @@ class Siamese(Recipe, ABC):
     Raises
     ------
     ConfigError
-        The recipe has a moving target and is given none, or the other way round.
+        The recipe has a predictor or a moving target and is given none, or the other way round.
     """
 
+    uses_predictor: bool = True
+    """Whether predictions, not projections, are compared with the targets."""
     uses_target: bool = True
     """Whether targets come from a moving average."""
 
@@ -49,11 +51,16 @@ class Siamese(Recipe, ABC):
         one_pass: bool = False,
     ) -> None:
         super().__init__(encoder)
-        if (target is not None) != self.uses_target:
-            raise ConfigError(f"model.target must{'' if self.uses_target else ' not'} be set for {type(self).__name__}")
+        for name, given, used in (
+            ("predictor", predictor, self.uses_predictor),
+            ("target", target, self.uses_target),
+        ):
+            if (given is not None) != used:
+                raise ConfigError(f"model.{name} must{'' if used else ' not'} be set for {type(self).__name__}")
         self.projector = projector(encoder.width)  # type: ignore[arg-type]
         self.dimension: int = self.projector.width  # type: ignore[assignment]
-        self.predictor = nn.Identity() if predictor is None else predictor(self.dimension)
+        if predictor is not None:
+            self.predictor = predictor(self.dimension)
         if target is not None:
             self.target = target(encoder, self.projector)
         self.one_pass = one_pass

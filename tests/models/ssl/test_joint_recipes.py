@@ -10,10 +10,12 @@ from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment
 from models.ssl.simsiam import SimSiam
 from models.ssl.spectral import SpectralContrastive
+from models.ssl.tico import TiCo
 from runs.errors import ConfigError
 from runs.local_processes import on_processes
 from tests.models.ssl.joint_recipes import (
     BATCH,
+    PREDICTOR,
     PROJECTOR,
     RECIPES,
     TARGET,
@@ -113,8 +115,13 @@ def test_spectral_projections_are_drawn_back_into_their_ball() -> None:
         SpectralContrastive(TinyEncoder(), PROJECTOR, mu=0.0)
 
 
-def test_a_recipe_says_whether_it_needs_a_moving_target() -> None:
+def test_a_recipe_says_whether_it_needs_a_moving_target_and_a_predictor() -> None:
+    both = {"projector": PROJECTOR, "predictor": PREDICTOR, "target": TARGET}
     with pytest.raises(ConfigError, match=r"model\.target must be set for BYOL"):
-        BYOL(TinyEncoder(), PROJECTOR)
+        BYOL(TinyEncoder(), PROJECTOR, PREDICTOR)
+    with pytest.raises(ConfigError, match=r"model\.predictor must be set for BYOL"):
+        BYOL(TinyEncoder(), PROJECTOR, target=TARGET)
     with pytest.raises(ConfigError, match=r"model\.target must not be set for SimSiam"):
-        SimSiam(TinyEncoder(), projector=PROJECTOR, target=TARGET)
+        SimSiam(TinyEncoder(), **both)
+    with pytest.raises(ConfigError, match=r"model\.predictor must not be set for TiCo"):
+        TiCo(TinyEncoder(), **both)

@@ -73,7 +73,8 @@ def test_a_rank_must_stay_low(tmp_path: Path, ranks: list[float], rings: bool) -
 
 def collapsing() -> SimSiam:
     torch.manual_seed(1)
-    return SimSiam(TinyEncoder(), PROJECTOR, partial(PREDICTOR, layers=0), stop_gradient=False)
+    predictor = partial(PREDICTOR, layers=0)
+    return SimSiam(TinyEncoder(), projector=PROJECTOR, predictor=predictor, stop_gradient=False)
 
 
 def test_a_recipe_without_predictor_and_stop_gradient_collapses_and_is_stopped(tmp_path: Path) -> None:
