@@ -181,7 +181,7 @@ def welch_test(ours: Sample, theirs: Sample, level: float = 0.05) -> tuple[Inter
 
 
 def rank_sum_p(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Two-sided p-value of the Mann-Whitney test that unpaired samples differ; 1 where a sample is empty."""
+    """Two-sided p-value of the Mann-Whitney test that unpaired samples, (n,) and (m,), differ; 1 where one is empty."""
     left, right = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if not len(left) or not len(right):
         return 1.0
@@ -200,7 +200,7 @@ def smallest_p(kind: TestKind, n: int) -> float:
 
 
 def standardised_effect(differences: npt.ArrayLike) -> float:
-    """Cohen's d of paired differences, mean / standard deviation; infinite without spread, 0 if all are 0, NaN for n < 2."""
+    """Cohen's d of (n,) paired differences: mean over deviation; infinite without spread, 0 if all are 0, NaN for n < 2."""
     d = np.asarray(differences, dtype=float)
     if len(d) < 2:
         return float("nan")
@@ -211,7 +211,7 @@ def standardised_effect(differences: npt.ArrayLike) -> float:
 
 
 def holm(p_values: npt.ArrayLike) -> np.ndarray:
-    """p-values adjusted for testing all of them at once, in the order given.
+    """(n,) p-values adjusted for testing all of them at once, in the order given.
 
     References
     ----------

@@ -20,7 +20,7 @@ MANY = 0.1
 
 
 def binding_rows(problem: ILP, incumbent: np.ndarray, basis: Basis | None) -> np.ndarray:
-    """Rows to begin with, ascending: tight at the incumbent, or nonbasic in the vertex of the ball before.
+    """(r,) rows to begin with, ascending: tight at the (n,) incumbent, or nonbasic in the vertex of the ball before.
 
     The incumbent is feasible and the ball small, so most rows that bind in it are tight at its centre.
     """

@@ -43,5 +43,5 @@ class PatchEncoder(Protocol):
 
 
 def spread_over(images: ImageSet, count: int) -> Tensor:
-    """Positions of at most ``count`` images, evenly spaced: of all classes where images are sorted by class."""
+    """(c,) positions of at most ``count`` images, evenly spaced: of all classes where images are sorted by class."""
     return torch.linspace(0, len(images) - 1, min(count, len(images))).round().long()
