@@ -28,7 +28,7 @@ demo: $(READY) ## the first paper's effect in three minutes: table, figure, repo
 	"$(BIN)/python" launch.py experiment=lb_relax/demo
 
 test: $(READY) lint ## lint, types, import contracts and the whole suite
-	"$(BIN)/python" -m pytest -n 2 --dist worksteal --durations=15
+	"$(BIN)/python" -m pytest -n 3 --dist worksteal --durations=15
 
 lint: $(READY) ## lint, types and import contracts only
 	"$(BIN)/ruff" check .
