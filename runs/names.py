@@ -27,9 +27,24 @@ def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
+def digest(*parts: Any) -> str:
+    """Ten hex digits that tell these plain values from any others."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
+
+
 def safe_name(text: str) -> str:
-    """A file name for any text: no separators, no leading dot, at most 150 characters."""
-    return re.sub(r"[^\w.+-]+", "_", text).lstrip(".")[:150] or "_"
+    """A file name for any text, another one for any other text: no separators, no leading dot, at most 150 bytes.
+
+    A text that is none is made one, and told from those that become the same by its hash.
+    """
+    plain = plain_name(text)
+    return plain if plain == text else f"{plain}-{digest(text)}"
+
+
+def plain_name(text: str) -> str:
+    """The readable part of a file name, which two texts may share; at most 130 bytes."""
+    plain = re.sub(r"[^\w.+-]+", "_", text).lstrip(".")
+    return plain.encode()[:130].decode(errors="ignore") or "_"
 
 
 def natural_order(name: str) -> list[tuple[float, str]]:
@@ -42,7 +57,7 @@ def run_name(cfg: DictConfig) -> str:
     """Folder name of one run: method, data, seed and fingerprint; safe on every file system, at most 100 characters."""
     data = OmegaConf.select(cfg, "data.name")
     readable = "-".join(str(part) for part in (cfg.method, data, f"seed{cfg.seed}") if part)
-    return f"{safe_name(readable)[:89]}-{fingerprint(cfg)}"
+    return f"{plain_name(readable)[:89]}-{fingerprint(cfg)}"
 
 
 def sweep_name(cfg: DictConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,25 @@ class ProblemTask(lightning.LightningModule):
             return
         index, problem = batch
         name = f"{self.data.name}/{getattr(problem, 'name', None) or getattr(problem, 'instance_name', index)}"
-        found = instances.load(instances.result_path(self.folder, name))
+        found = instances.of_instance(self.folder, name)
         if found is None or found.error:
             found = self._result(index, name, problem)
             instances.save(self.folder, found)
             self.state_path(name).unlink(missing_ok=True)
+        elif found.index != index:  # it was another one's place, or the data set has changed
+            instances.save(self.folder, replace(found, index=index))
 
     def on_test_epoch_end(self) -> None:
-        """Means over the instances of all ranks, which every rank reads from their files."""
+        """Means over the instances of all ranks, which every rank reads from their files.
+
+        Raises
+        ------
+        StorageError
+            An instance has no result any more.
+        """
         self.trainer.strategy.barrier()
         everything = instances.load_all(self.folder)
+        instances.refuse_missing(everything, len(self.data.test_problems))
         self.log_dict(instances.means(everything))
         if everything and all(result.error for result in everything):
             raise self._first_error or InvalidProblem("; ".join(f"{r.name}: {r.error}" for r in everything))

@@ -7,9 +7,9 @@ program) leaves a result per instance, method and seed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runs.anytime import Trace
+from runs.errors import StorageError
 from runs.figures import png, sheet
 from runs.files import atomic_write
-from runs.names import safe_name
+from runs.names import digest, plain_name
+from runs.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,20 +67,19 @@ class InstanceResult:
     def label(self) -> str:
         """The name, and what else tells this result from the others of its run."""
         seed = None if self.seed is None else f"seed {self.seed}"
-        return ", ".join(part for part in (self.name, self.method, seed) if part is not None)
+        return printable(", ".join(part for part in (self.name, self.method, seed) if part is not None))
 
     def columns(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that say whose rows these are, of which ``run`` has the run's own."""
-        own = {"method": self.method, "seed": self.seed}
-        return {**run, **{key: value for key, value in own.items() if value is not None}, "instance": self.name}
+        own = {"method": self.method, "seed": self.seed, "instance": self.name}
+        columns = {**run, **{key: value for key, value in own.items() if value is not None}}
+        return {key: printable(value) if isinstance(value, str) else value for key, value in columns.items()}
 
 
 def result_path(folder: Path, name: str, method: str | None = None, seed: int | None = None) -> Path:
-    """Where the result of an instance lies; one of its own method or seed meets no other, whatever the names."""
-    if method is None and seed is None:
-        return folder / "instances" / f"{safe_name(name)}.result.npz"
-    digest = hashlib.sha256(json.dumps([name, method, seed]).encode()).hexdigest()[:10]
-    return folder / "instances" / f"{safe_name(f'{name}-{method}-seed{seed}')[:130]}-{digest}.result.npz"
+    """Where the result of an instance lies; that of another name, method or seed lies elsewhere."""
+    readable = name if method is None and seed is None else f"{name}-{method}-seed{seed}"
+    return folder / "instances" / f"{plain_name(readable)}-{digest(name, method, seed)}.result.npz"
 
 
 def save(folder: Path, result: InstanceResult) -> None:
@@ -104,7 +105,7 @@ def save(folder: Path, result: InstanceResult) -> None:
 
 
 def load(path: Path) -> InstanceResult | None:
-    """Read one instance's result; None if it is absent or not whole."""
+    """Read the result in a file; None if it is absent or not whole."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
@@ -125,10 +126,41 @@ def load(path: Path) -> InstanceResult | None:
     )
 
 
+def of_instance(folder: Path, name: str) -> InstanceResult | None:
+    """The run's own result of the instance of just this name; None if it is absent or not whole."""
+    earlier = re.sub(r"[^\w.+-]+", "_", name).lstrip(".")[:150]  # the file's name in folders of older versions
+    for path in (result_path(folder, name), folder / "instances" / f"{earlier}.result.npz"):
+        found = load(path)
+        if found is not None and found.name == name:
+            return found
+    return None
+
+
 def load_all(folder: Path) -> list[InstanceResult]:
     """All results below a run folder, in the order of the data set."""
-    found = [load(path) for path in (folder / "instances").glob("*.result.npz")]
-    return sorted((result for result in found if result is not None), key=lambda result: (result.index, result.label))
+    files = sorted(
+        (folder / "instances").glob("*.result.npz"), reverse=True
+    )  # today's name after that of older versions
+    found = [load(path) for path in files]
+    each = {(result.name, result.method, result.seed): result for result in found if result is not None}
+    return sorted(each.values(), key=lambda result: (result.index, result.label))
+
+
+def refuse_missing(results: list[InstanceResult], count: int) -> None:
+    """Refuse results that lack one of the ``count`` instances of a data set.
+
+    Raises
+    ------
+    StorageError
+        Names how many, and where in the data set.
+    """
+    missing = sorted(set(range(count)) - {result.index for result in results})
+    if missing:
+        which = ", ".join(str(index) for index in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise StorageError(
+            f"{len(missing)} of {count} instances left no result (in the order of the data set, from 0: {which}): their "
+            "files were removed, or two instances have one name. Start the run again: it redoes only these"
+        )
 
 
 def means(results: list[InstanceResult]) -> dict[str, float]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from runs.names import register_resolvers
+from runs.names import register_resolvers, safe_name
 
 
 def test_json_of_holds_resolved_nodes_and_nothing_else_of_the_configuration() -> None:
@@ -39,3 +43,29 @@ def test_the_newest_sweep_is_the_one_begun_last_of_this_experiment(tmp_path: Pat
             (tmp_path / "a paper" / name / "sweep.json").touch()
             os.utime(tmp_path / "a paper" / name / "sweep.json", (1e9 - age, 1e9 - age))
     assert cfg.sweep == str(tmp_path / "a paper" / "figure-1")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("plant a", "plant_a", "plant(a"),
+        ("x" * 200 + "1", "x" * 200 + "2"),
+        ("a/b", "a_b", "_a_b", "a b"),
+        ("caf\udce9", "caf\udcea", "caf_"),
+        ("植" * 78 + "1", "植" * 78 + "2"),
+        (".x", "x", "..x"),
+    ],
+)
+def test_other_texts_make_other_file_names_that_any_file_system_takes(texts: tuple[str, ...], tmp_path: Path) -> None:
+    names = [safe_name(text) for text in texts]
+    assert len(set(names)) == len(texts)
+    for name in names:
+        assert len(name.encode()) <= 150
+        (tmp_path / name).touch()
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=20))
+def test_a_file_name_is_its_own(text: str) -> None:
+    name = safe_name(text)
+    assert safe_name(name) == name
+    assert (name == text) == bool(re.fullmatch(r"[\w+-][\w.+-]*", text))

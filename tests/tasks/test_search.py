@@ -12,6 +12,7 @@ import pytorch_lightning as lightning
 
 from data.modules import ProblemData
 from runs.anytime import Trace
+from runs.errors import StorageError
 from runs.interrupt import Interrupted
 from runs.record import instances
 from runs.record.instances import InstanceResult
@@ -34,13 +35,14 @@ class Hill:
 
 
 class Hills(ProblemData):
-    """Two hills; the top of the first is known."""
+    """Two hills, or one by each of the given names; the top of "low" is known."""
 
     name = "hills"
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         super().__init__()
-        self.test_problems = list(enumerate([Hill("low", 3), Hill("high", 30)]))  # type: ignore[assignment]
+        hills = [Hill(name, 3) for name in names] or [Hill("low", 3), Hill("high", 30)]
+        self.test_problems = list(enumerate(hills))  # type: ignore[assignment]
 
     def problem_optimum(self, name: str) -> float | None:
         return {"low": 0.0}.get(name)
@@ -66,7 +68,7 @@ class Stepping:
         return Solution(np.array([x]), 99.0, True, Status.FEASIBLE, trace)
 
 
-def searched(folder: Path, solver: Stepping, evaluations: int = 5) -> dict[str, InstanceResult]:
+def searched(folder: Path, solver: Stepping, evaluations: int = 5, *names: str) -> dict[str, InstanceResult]:
     def measure(problem: Hill, solution: Solution) -> dict[str, float]:
         return {"height": solution.objective, "left": problem.top - solution.assignment[0]}  # type: ignore[index]
 
@@ -74,7 +76,7 @@ def searched(folder: Path, solver: Stepping, evaluations: int = 5) -> dict[str, 
     trainer = lightning.Trainer(
         accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=folder, enable_checkpointing=False
     )
-    (means,) = trainer.test(task, datamodule=Hills(), verbose=False)
+    (means,) = trainer.test(task, datamodule=Hills(*names), verbose=False)
     found = {result.name: result for result in instances.load_all(folder)}
     assert means == pytest.approx(instances.means(list(found.values())))
     return found
@@ -113,3 +115,52 @@ def test_a_stopped_search_leaves_no_result_goes_on_from_its_state_and_is_not_rep
     searched(tmp_path, again)
     assert again.solved == 0
     assert not list(tmp_path.rglob("*.state.npz"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("plant a", "plant_a", "plant(a"), ("x" * 200 + "1", "x" * 200 + "2"), ("caf\udce9", "price$1^$", "植" * 78)],
+    ids=["separators", "200 characters in common", "not UTF-8"],
+)
+def test_instances_of_whatever_names_keep_a_result_each(names: tuple[str, ...], tmp_path: Path) -> None:
+    assert set(searched(tmp_path, Stepping(), 5, *names)) == {f"hills/{name}" for name in names}
+    again = Stepping()
+    searched(tmp_path, again, 5, *names)
+    assert again.solved == 0
+
+
+class Removing(Stepping):
+    """Somebody removes the result of the first instance while it works on the second."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def solve(self, problem: Hill, **others: Any) -> Solution:
+        for path in self.folder.glob("instances/*low*.result.npz"):
+            path.unlink()
+        return super().solve(problem, **others)
+
+
+def test_a_result_that_was_removed_meanwhile_fails_the_run_and_alone_is_redone(tmp_path: Path) -> None:
+    with pytest.raises(
+        StorageError, match=r"1 of 2 instances left no result \(in the order of the data set, from 0: 0\)"
+    ):
+        searched(tmp_path, Removing(tmp_path))
+    again = Stepping()
+    assert len(searched(tmp_path, again)) == 2
+    assert again.solved == 1
+
+
+def test_two_instances_of_one_name_are_not_taken_for_one(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="two instances have one name"):
+        searched(tmp_path, Stepping(), 5, "twin", "twin")
+
+
+def test_a_result_that_a_killed_run_of_an_older_version_left_is_found(tmp_path: Path) -> None:
+    searched(tmp_path, Stepping())
+    for path in tmp_path.glob("instances/*.result.npz"):
+        path.rename(path.with_name(f"hills_{'low' if 'low' in path.name else 'high'}.result.npz"))
+    again = Stepping()
+    assert len(searched(tmp_path, again)) == 2
+    assert again.solved == 0

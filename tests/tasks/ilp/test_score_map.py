@@ -85,8 +85,9 @@ def test_an_instance_is_mapped_beside_the_set_of_local_branching(
         "best_size": 2.0,
         "incumbents_improved": 2.0,
     }
-    assert (tmp_path / "figures" / "score_map_set_packing.png").read_bytes().startswith(b"\x89PNG")
-    page = (tmp_path / "score_map_set_packing.html").read_text()
+    (figure,) = (tmp_path / "figures").glob("score_map_set_packing-*.png")
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / f"{figure.stem}.html").read_text()
     rows = [line.split("</tr>")[0] for line in page.split("<tr")[1:]]
     best = [row for row in rows if "class=best" in row]
     assert len(best) == 4
