@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -33,6 +34,16 @@ def revision() -> str:
         return "unknown"
 
 
+@functools.cache
+def code() -> str:
+    """Hash of the project's own code, which git knows only once it is committed."""
+    digest = hashlib.sha256()
+    for room in ("data", "models", "runs", "solvers", "tasks"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            digest.update(repr((str(path.relative_to(ROOT)), path.read_bytes())).encode())
+    return digest.hexdigest()[:20]
+
+
 def config_dir() -> str | None:
     """The folder of the user's own configuration, ``--config-dir``, of the Hydra job that is running or composed now."""
     from hydra.core.hydra_config import HydraConfig
@@ -49,6 +60,7 @@ def describe(command: list[str], overrides: list[str]) -> dict[str, Any]:
         "command": command,
         "overrides": overrides,
         "revision": revision(),
+        "code": code(),
         "python": sys.version.split()[0],
         "packages": packages(),
         "hardware": hardware(),

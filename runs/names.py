@@ -12,6 +12,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from runs import inputs
+
 NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report"})
 """Where results go, how they are shown and what else a sweep compares does not change what a run is."""
 
@@ -75,13 +77,18 @@ def jobs_at_once(threads: int | None) -> int:
 
 
 def json_of(*paths: str, _root_: DictConfig) -> str:
-    """The resolved nodes at ``paths``, by path, as JSON; an absent one is null."""
+    """The resolved nodes at ``paths``, by path, as JSON; an absent one is null.
+
+    Where they name files, their content is there too, under ``inputs``.
+    """
     nodes: dict[str, Any] = {path: OmegaConf.select(_root_, path) for path in paths}
     plain = {
         path: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
         for path, node in nodes.items()
     }
-    return json.dumps(plain, sort_keys=True)
+    look = inputs.contents(_root_.get("paths") or {})
+    read = {key: look.digest(path) for key, path in inputs.named(plain).items()}
+    return json.dumps(plain | ({"inputs": read} if read else {}), sort_keys=True)
 
 
 def newest_sweep(experiment: str) -> str | None:

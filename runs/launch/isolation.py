@@ -20,7 +20,7 @@ from typing import Any
 from runs import child
 from runs.files import read_json
 from runs.interrupt import Interrupted
-from runs.record.run_record import finished_whole, record_failure
+from runs.record.run_record import changes, finished_whole, record_failure
 
 REQUEUE_PATIENCE_SECONDS = 15.0
 """After a warning of preemption the run may take so long to save, before it is killed and goes on from its last save."""
@@ -45,7 +45,7 @@ class Isolated:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         metrics = read_json(folder / "metrics.json")
-        if not cfg.force and metrics is not None and finished_whole(folder):
+        if not cfg.force and metrics is not None and finished_whole(folder) and not changes(folder, cfg):
             return metrics.get("score")
         _load_libraries(cfg)
         asked, code = _run(self.job, cfg)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+from runs import inputs
 from runs.files import read_json
 from runs.record.run_record import finished_whole
 
@@ -25,14 +28,18 @@ def not_begun(jobs: list[list[str]] | None, folder: Path) -> list[list[str]]:
 
 
 def configuration(application: Any, jobs: list[list[str]] | None) -> str:
-    """A digest of the jobs and of every configuration file that could say what they mean."""
+    """A digest of the jobs, of every configuration file that could say what they mean, and of the variables these read."""
     digest = hashlib.sha256(repr(jobs).encode())
+    variables = set(re.findall(rb"oc\.env:\s*(\w+)", repr(jobs).encode()))
     places = (
         str(place.path).removeprefix("file://") for place in application.config_loader.get_search_path().get_path()
     )
     for root in (Path(place) for place in places if "://" not in place):  # others are packages of code
         for path in sorted(root.rglob("*.yaml")):
-            digest.update(repr((str(path.relative_to(root)), path.read_bytes())).encode())
+            text = path.read_bytes()
+            digest.update(repr((str(path.relative_to(root)), text)).encode())
+            variables.update(re.findall(rb"oc\.env:\s*(\w+)", text))
+    digest.update(repr([os.environb.get(name) for name in sorted(variables)]).encode())
     return digest.hexdigest()
 
 
@@ -46,4 +53,5 @@ def is_complete(folder: Path, about: dict[str, Any], jobs: list[list[str]] | Non
     if not complete or before.get("configuration") != about["configuration"] or jobs is None:
         return False
     told = (folder / "summary.txt").exists() and (folder / "report.html").exists()
-    return told and not not_begun(jobs, folder) and all(finished_whole(run) for run in begun(folder))
+    runs = begun(folder)
+    return told and not not_begun(jobs, folder) and all(map(finished_whole, runs)) and not inputs.changed(runs)

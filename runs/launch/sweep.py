@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from runs import child
+from runs import child, inputs
 from runs.environment import config_dir
 from runs.errors import ConfigError, require
 from runs.files import write_json
@@ -28,7 +29,7 @@ from runs.launch.jobs import begun, configuration, is_complete, not_begun
 from runs.launch.progress import Display
 from runs.launch.slurm import how_to_cancel
 from runs.names import jobs_at_once, sweep_name
-from runs.record.run_record import LAUNCH_VARIABLE, RunStatus, status
+from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, status
 
 GRACE_SECONDS = 60.0
 WORKERS_PATIENCE_SECONDS = 10.0
@@ -75,6 +76,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     if not cfg.force and is_complete(folder, about, jobs):
         print((folder / "summary.txt").read_text(), end="")
         return 0
+    _say_what_changed(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "sweep.json", about)
     overrides = [*overrides, *alone, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
@@ -96,6 +98,12 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     code = _conclude(folder, missing, code, began)
     write_json(folder / "sweep.json", about | {"complete": code == 0})
     return code
+
+
+def _say_what_changed(folder: Path) -> None:
+    lines = Counter(line for of_run in inputs.changed(begun(folder)).values() for line in of_run)
+    for line, runs in lines.items():
+        print(f"{line}: {runs} runs begin anew; what they left is kept in {folder / SUPERSEDED}", file=sys.stderr)
 
 
 def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:

@@ -6,6 +6,8 @@ is running while a living process holds its lock, and was killed otherwise. The 
 
 from __future__ import annotations
 
+import glob
+import logging
 import os
 import shutil
 import signal
@@ -18,21 +20,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from runs import environment
+from runs import environment, inputs
 from runs.errors import ConfigError, RepriseError
-from runs.files import atomic_write, read_json, write_json
+from runs.files import atomic_write, read_json, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
+from runs.names import NOT_PART_OF_A_RUN
 from runs.record.instances import InstanceResult, load_all, means, write_tables
 
 if TYPE_CHECKING:
     from runs.loggers.log import RunLog
 
+_LOG = logging.getLogger(__name__)
+
 LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 """Set by a sweep for its jobs: one value per launch of the sweep."""
+
+SUPERSEDED = "superseded"
+"""Beside run folders: what they held before something they depend on changed."""
 
 WARNING_FILE = "warning.txt"
 """In a run's folder: what speaks against its result although it finished; the report repeats it."""
@@ -59,6 +68,42 @@ def finished_whole(folder: Path) -> bool:
     """True if the run is finished and no instance is without a result; else a new start works on what is missing."""
     found = read_json(folder / "metrics.json")
     return found is not None and not found.get("instance_errors")
+
+
+def changes(folder: Path, cfg: DictConfig) -> list[str]:
+    """What a run depends on and is no longer as it was when its folder was begun, in words.
+
+    Files count by content. A setting may differ although the folder goes by the settings: a variable of the environment has
+    changed, or the folder was named by hand.
+    """
+    try:
+        before = safe_yaml((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    if not isinstance(before, dict):
+        return []
+    before = {key: value for key, value in before.items() if key not in NOT_PART_OF_A_RUN}
+    here = _settings(cfg)
+    was, now = dict(inputs.leaves(before)), dict(inputs.leaves(here))
+    places = {key for key, text in inputs.leaves(OmegaConf.to_container(cfg)) if _names_a_place(text)}
+    places |= inputs.named(before).keys() | inputs.named(here).keys()
+    differ = [
+        f"{key} was {was.get(key)!r} and is {now.get(key)!r}"
+        for key in sorted((was.keys() | now.keys()) - places)
+        if repr(was.get(key)) != repr(now.get(key))
+    ]
+    return [*inputs.changed([folder], inputs.named(here)).get(folder, []), *differ[:3]]
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """What a run is, plain and resolved."""
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    return {key: value for key, value in plain.items() if key not in NOT_PART_OF_A_RUN}
+
+
+def _names_a_place(text: Any) -> bool:
+    """True for settings that say where things lie: what was read there is compared by content."""
+    return isinstance(text, str) and ("${paths." in text or "${json_of:" in text)
 
 
 def _is_owned(folder: Path) -> bool:
@@ -134,7 +179,9 @@ class RunRecord:
 
     def __enter__(self) -> RunRecord:
         if not self.is_main:
-            self._ended = status(self.folder) == RunStatus.FINISHED and not self.cfg.force
+            self._ended = (
+                status(self.folder) == RunStatus.FINISHED and not self.cfg.force and not changes(self.folder, self.cfg)
+            )
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
@@ -204,8 +251,11 @@ class RunRecord:
     def _begin(self) -> None:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
+        elif found := changes(self.folder, self.cfg):
+            _LOG.warning("%s", "; ".join([*found, f"what was there is kept in {self._set_aside()}"]))
         finished = finished_whole(self.folder)
         self._ended = finished or (self._begun_by_this_launch() and not self._requeued())
+        self._say_other_code()
         if not self._ended:
             (self.folder / "metrics.json").unlink(missing_ok=True)
             self._open()
@@ -214,6 +264,7 @@ class RunRecord:
         """Say what is going to run; keep what the run left when it was killed, drop the failure it may have recorded."""
         (self.folder / "failure.json").unlink(missing_ok=True)
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
+        inputs.record(self.folder, _settings(self.cfg), self.cfg.get("paths") or {})
         about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
         about["config_dir"] = environment.config_dir()
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
@@ -238,12 +289,33 @@ class RunRecord:
     def _about(self) -> dict[str, Any]:
         return read_json(self.folder / "environment.json") or {}
 
+    def _say_other_code(self) -> None:
+        before = self._about().get("code")
+        if before is not None and before != environment.code() and not self._begun_by_this_launch():
+            done = "finished" if self._ended else "begun"
+            _LOG.warning(
+                "this run was %s with other code (revision %s, here %s); force=true does it anew",
+                *(done, self._about().get("revision"), environment.revision()),
+            )
+
+    def _set_aside(self) -> Path:
+        """Move what the folder holds beside it, where no report looks; returns where it lies."""
+        aside = self.folder.parent / SUPERSEDED
+        number = 1 + sum(1 for _ in aside.glob(f"{glob.escape(self.folder.name)}-*"))
+        target = aside / f"{self.folder.name}-{number}"
+        target.mkdir(parents=True)
+        for path in self._content():
+            shutil.move(path, target / path.name)
+        return target
+
     def _discard(self) -> None:
-        (self.folder / "metrics.json").unlink(missing_ok=True)
-        for path in self.folder.iterdir():
-            if path.name in ("owner.lock", "log.log"):
-                continue
+        for path in self._content():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _content(self) -> list[Path]:
+        """What belongs to one life of the folder; ``metrics.json`` first, so that it is never finished and half gone."""
+        found = [path for path in self.folder.iterdir() if path.name not in ("owner.lock", "log.log")]
+        return sorted(found, key=lambda path: path.name != "metrics.json")
 
     def _record_failure(self, error: BaseException) -> None:
         record_failure(

@@ -69,3 +69,13 @@ def test_a_file_name_is_its_own(text: str) -> None:
     name = safe_name(text)
     assert safe_name(name) == name
     assert (name == text) == bool(re.fullmatch(r"[\w+-][\w.+-]*", text))
+
+
+def test_json_of_changes_with_the_content_of_a_file_that_a_node_names(tmp_path: Path) -> None:
+    register_resolvers()
+    (tmp_path / "numbers").write_text("1 2 3")
+    cfg = OmegaConf.create({"data": {"path": str(tmp_path / "numbers")}, "key": "${json_of:data.path,model}"})
+    before = json.loads(cfg.key)
+    assert before.keys() == {"data.path", "model", "inputs"}
+    (tmp_path / "numbers").write_text("1 2 4")
+    assert json.loads(cfg.key)["inputs"] != before["inputs"]

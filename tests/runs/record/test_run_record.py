@@ -11,16 +11,16 @@ import pytest
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from runs import interrupt
+from runs import environment, interrupt
 from runs.anytime import Trace
 from runs.files import atomic_write, read_json, write_json
 from runs.names import fingerprint, register_resolvers, run_name, safe_name, sweep_name
 from runs.record import instances
 from runs.record.checkpoint import FileCheckpoint
 from runs.record.instances import InstanceResult
-from runs.record.run_record import RunRecord, RunStatus, status
+from runs.record.run_record import RunRecord, RunStatus, changes, status
 
 CFG = OmegaConf.create(
     {"method": "m", "seed": 0, "data": {"name": "d"}, "force": False, "debug": False, "paths": {"outputs": "a"}}
@@ -162,3 +162,91 @@ def test_a_signal_raises_the_flag_and_the_handler_comes_back() -> None:
         assert signal.getsignal(signal.SIGTERM) == before
     finally:
         interrupt.clear()
+
+
+def depending(tmp_path: Path, **settings: object) -> DictConfig:
+    places = {"outputs": str(tmp_path / "outputs"), "cache": str(tmp_path / "cache")}
+    return OmegaConf.merge(CFG, {"paths": places, **settings})
+
+
+def finish(record: RunRecord, value: float) -> None:
+    with record:
+        assert not record.ended
+        write_json(record.folder / "metrics.json", {"metrics": {"value": value}})
+
+
+def test_a_run_whose_file_has_changed_begins_anew_and_the_old_result_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, folder = tmp_path / "problem.mps", tmp_path / "run"
+    file.write_text("-3")
+    cfg = depending(tmp_path, data={"path": str(file)})
+    finish(RunRecord(folder, cfg, []), 1.0)
+    with RunRecord(folder, cfg, []) as same:
+        assert same.ended
+    file.write_text("-30")
+    finish(RunRecord(folder, cfg, []), 2.0)
+    kept = tmp_path / "superseded" / "run-1"
+    assert f"{file} has changed" in caplog.text
+    assert str(kept) in caplog.text
+    assert read_json(kept / "metrics.json")["metrics"] == {"value": 1.0}
+    assert read_json(folder / "environment.json")["starts"] == 1
+    with RunRecord(folder, cfg, []) as same:
+        assert same.ended
+
+
+def test_an_unfinished_training_does_not_go_on_with_other_data(tmp_path: Path) -> None:
+    file, folder = tmp_path / "text.txt", tmp_path / "run"
+    file.write_text("one")
+    cfg = depending(tmp_path, data={"path": str(file)})
+    with RunRecord(folder, cfg, []) as record:
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / "last.ckpt").touch()
+        assert record.last_checkpoint is not None
+    file.write_text("two")
+    with RunRecord(folder, cfg, []) as record:
+        assert record.last_checkpoint is None
+
+
+def test_a_variable_of_the_environment_that_changed_is_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = depending(tmp_path, task={"size": "${oc.env:SIZE_OF_THE_TEST}", "tiny": 1e-12, "nothing": float("nan")})
+    monkeypatch.setenv("SIZE_OF_THE_TEST", "3")
+    finish(RunRecord(tmp_path / "run", cfg, []), 1.0)
+    assert changes(tmp_path / "run", cfg) == []
+    monkeypatch.setenv("SIZE_OF_THE_TEST", "4")
+    assert changes(tmp_path / "run", cfg) == ["task.size was '3' and is '4'"]
+    finish(RunRecord(tmp_path / "run", cfg, []), 2.0)
+
+
+def test_where_results_and_data_lie_makes_no_other_run(tmp_path: Path) -> None:
+    for place in "ab":
+        (tmp_path / place / "data").mkdir(parents=True)
+        (tmp_path / place / "data" / "numbers.txt").write_text("the same")
+
+    def at(place: str) -> DictConfig:
+        paths = {name: str(tmp_path / place / name) for name in ("outputs", "cache", "data")}
+        data = {"path": "${paths.data}/numbers.txt", "cache": "${paths.cache}"}
+        return OmegaConf.merge(CFG, {"paths": paths, "data": data})
+
+    finish(RunRecord(tmp_path / "run", at("a"), []), 1.0)
+    assert changes(tmp_path / "run", at("b")) == []
+    (tmp_path / "b" / "data" / "numbers.txt").write_text("others")
+    assert len(changes(tmp_path / "run", at("b"))) == 1
+
+
+def test_a_folder_named_by_hand_does_not_mix_two_solvers(tmp_path: Path) -> None:
+    finish(RunRecord(tmp_path / "mine", depending(tmp_path, solver={"name": "a", "width": 3}), []), 1.0)
+    finish(RunRecord(tmp_path / "mine", depending(tmp_path, solver={"name": "b"}), []), 2.0)
+    assert read_json(tmp_path / "superseded" / "mine-1" / "metrics.json")["metrics"] == {"value": 1.0}
+
+
+def test_other_code_is_said_and_nothing_is_done_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish(RunRecord(tmp_path / "run", CFG, []), 1.0)
+    monkeypatch.setattr(environment, "code", lambda: "edited")
+    with RunRecord(tmp_path / "run", CFG, []) as record:
+        assert record.ended
+    assert "this run was finished with other code" in caplog.text
