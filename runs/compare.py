@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,12 +21,14 @@ from runs.claims.metrics import PaperMetrics
 from runs.claims.number_format import largest, number
 from runs.errors import RepriseError
 from runs.files import atomic_write
-from runs.names import NOT_PART_OF_A_RUN
+from runs.names import NOT_PART_OF_A_RUN, safe_name
 from runs.record.searches import DEPENDS_ON_THE_OTHERS, OPTIMUM, Searches, with_anytime_metrics
 from runs.record.sweep_folder import Sweep, load
 from runs.record.variants import flatten
 from runs.report import html
+from runs.report.console import Terminal
 from runs.report.declared import metrics_of
+from runs.text import one_line
 
 COLUMNS = ["method", "metric", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "p_value", "n", "test"]
 FEW_INSTANCES = 6
@@ -87,7 +87,7 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
 
 def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
     """Write ``compare-<A>-<B>.html`` and ``.csv`` into ``folder``; return both paths."""
-    stem = re.sub(r"[^\w.+-]+", "_", f"compare-{comparison.a.resolve().name}-{comparison.b.resolve().name}")[:150]
+    stem = safe_name(f"compare-{comparison.a.resolve().name}-{comparison.b.resolve().name}")
     folder.mkdir(parents=True, exist_ok=True)
     page, csv = folder / f"{stem}.html", folder / f"{stem}.csv"
     content = html.render(
@@ -195,7 +195,7 @@ def _values(sweep: Sweep) -> dict[str, set[str]]:
 
 
 def _print(comparison: Comparison) -> None:
-    console = Console(soft_wrap=True)
+    console = Terminal()
     console.print(f"A  {escape(str(comparison.a))}\nB  {escape(str(comparison.b))}", highlight=False)
     table = Table()
     for name in ("method", "metric", "A", "B", "B - A", "p (Holm)", "n"):
@@ -226,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         comparison = compare(options.a, options.b)
         page, csv = write(comparison, options.output or options.b)
     except RepriseError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,7 +21,9 @@ from runs.claims.claim import load_claims
 from runs.claims.published import CONF
 from runs.claims.verdicts import Verdict
 from runs.errors import RepriseError
+from runs.report.console import Terminal
 from runs.report.ledger import Ledger, build_ledger, command_of, verdict_counts
+from runs.text import one_line
 
 LAUNCHER = CONF.parent / "launch.py"
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = run_sweeps(_small_experiments(options.conf), options.outputs)
         ledger = build_ledger(options.outputs, options.conf)
     except RepriseError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or options.outputs}: {error.strerror or error}", file=sys.stderr)
@@ -78,7 +79,7 @@ def _small_experiments(conf: Path) -> list[str]:
 
 
 def _print(ledger: Ledger) -> None:
-    console = Console(soft_wrap=True)
+    console = Terminal()
     papers = sorted({judgement.claim.paper for judgement in ledger.judgements})
     table = Table(title="Claims ledger", title_justify="left")
     tally = verdict_counts(papers, ledger.judgements)

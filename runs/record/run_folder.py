@@ -13,6 +13,7 @@ import yaml
 from runs.errors import ConfigError
 from runs.files import read_json, safe_yaml
 from runs.record.run_record import WARNING_FILE, RunStatus, status
+from runs.text import cleaned, one_line, printable
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
 TRACE_COLUMNS = ["instance", "seconds", "evaluations", "objective", "bound", "maximize"]
@@ -75,7 +76,7 @@ class Run:
     def warning(self) -> str:
         """What speaks against its result although it finished, in one line."""
         path = self.folder / WARNING_FILE
-        return " ".join(path.read_text(encoding="utf-8", errors="replace").split()) if path.is_file() else ""
+        return one_line(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
 
     @property
     def seed(self) -> int:
@@ -125,16 +126,16 @@ def load_run(folder: Path) -> Run:
     run = Run(
         folder,
         state,
-        environment=dictionary(read_json(folder / "environment.json")),
-        record=dictionary(read_json(folder / "metrics.json")),
-        failure=dictionary(read_json(folder / "failure.json")) if state == RunStatus.FAILED else {},
+        environment=_read(folder / "environment.json"),
+        record=_read(folder / "metrics.json"),
+        failure=_read(folder / "failure.json") if state == RunStatus.FAILED else {},
     )
     try:
         config = _read_config(folder / "config.yaml", required=state == RunStatus.FINISHED)
         run = replace(run, config=config, method=str(config.get("method") or "?"))
         return _read_tables(run) if state == RunStatus.FINISHED else replace(run, cause=_why_unfinished(run))
     except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
-        return replace(run, cause=f"cannot be read: {' '.join(str(error).split())}"[:500])
+        return replace(run, cause=f"cannot be read: {one_line(str(error))}"[:500])
 
 
 def _read_config(path: Path, required: bool) -> dict[str, Any]:
@@ -146,6 +147,7 @@ def _read_config(path: Path, required: bool) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{path.name}: expected a mapping of settings, found {type(config).__name__}")
+    config = cleaned(config)
     if not isinstance(config.get("seed", 0), int):
         raise ConfigError(f"{path.name}: seed must be an integer, found {config['seed']!r}")
     return config
@@ -169,7 +171,7 @@ def _read_tables(run: Run) -> Run:
     results = _owned(results, run).assign(
         paper=run.paper,
         experiment=run.experiment,
-        metric=results["metric"].astype(str),
+        metric=results["metric"].astype(str).map(printable),
         value=pd.to_numeric(results["value"]).astype(float),
     )[RESULT_COLUMNS]
     path = run.folder / "traces.parquet"
@@ -184,8 +186,9 @@ def _owned(table: pd.DataFrame, run: Run) -> pd.DataFrame:
     columns: dict[str, Any] = {
         name: table[name].fillna(value) if name in table else value for name, value in own.items()
     }
-    table = table.assign(**columns, instance=_qualified(table["instance"], run.dataset))
-    return table.astype({"method": str, "seed": int})
+    table = table.assign(**columns, instance=_qualified(table["instance"].astype(str).map(printable), run.dataset))
+    table = table.astype({"method": str, "seed": int})
+    return table.assign(method=table["method"].map(printable))
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -201,8 +204,11 @@ def _read_parquet(path: Path, columns: list[str]) -> pd.DataFrame:
 
 def _qualified(instances: pd.Series, dataset: str) -> pd.Series:
     """Instance names that say their data set, so that two data sets cannot meet in one name."""
-    names = instances.astype(str)
-    return names.where(names.str.contains("/"), f"{dataset}/" + names) if dataset else names
+    return instances.where(instances.str.contains("/"), f"{dataset}/" + instances) if dataset else instances
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dictionary(cleaned(read_json(path)))
 
 
 def dictionary(value: Any) -> dict[str, Any]:

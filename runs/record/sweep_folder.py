@@ -14,6 +14,7 @@ from runs.errors import ConfigError
 from runs.files import read_json
 from runs.record.run_folder import RESULT_COLUMNS, Run, dictionary, load_run
 from runs.record.variants import with_variants
+from runs.text import cleaned
 
 RECORD_FILES = ("config.yaml", "environment.json", "metrics.json", "failure.json", "owner.lock")
 
@@ -36,13 +37,13 @@ class Sweep:
     @property
     def command(self) -> str:
         """The shell line that makes the whole sweep again; "" where the launcher left none."""
-        command = dictionary(read_json(self.folder / "sweep.json")).get("command")
+        command = dictionary(cleaned(read_json(self.folder / "sweep.json"))).get("command")
         return shlex.join(str(text) for text in command) if isinstance(command, list) else ""
 
     @property
     def not_begun(self) -> list[str]:
         """Jobs of the sweep that never got as far as a folder, by their overrides."""
-        jobs = dictionary(read_json(self.folder / "not_begun.json")).get("jobs")
+        jobs = dictionary(cleaned(read_json(self.folder / "not_begun.json"))).get("jobs")
         return [shlex.join(str(text) for text in job) for job in jobs or () if isinstance(job, list)]
 
     @property

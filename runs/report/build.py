@@ -32,6 +32,7 @@ from runs.report.plots import Plot, curve_plots, metric_plots, swept_setting
 from runs.report.summary import ReportSummary
 from runs.report.tables import by_experiment, summarise
 from runs.report.terminal import SUMMARY, as_text, print_to_terminal
+from runs.text import one_line
 
 
 def build(folder: Path | str, conf: Path = CONF) -> ReportSummary:
@@ -180,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         summary = build(parser.parse_args(arguments).folder)
     except RepriseError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)

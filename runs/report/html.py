@@ -18,6 +18,7 @@ from runs.claims.metric import SHARE
 from runs.claims.metrics import PaperMetrics
 from runs.claims.number_format import NONE, is_number, largest, number, snapped, sort_key
 from runs.claims.verdicts import Judgement
+from runs.text import printable
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 MAX_TABLE_ROWS = 50_000
@@ -50,6 +51,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters |= {"number": number, "sort_key": sort_key}
     return environment

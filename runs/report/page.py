@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def render_report(
         environment=_environment(sweep.runs),
         jobs=lost,
         sweep_command=sweep.command,
-        rebuild=f"python -m runs.report {_relative(sweep.folder)}",
+        rebuild=shlex.join(["python", "-m", "runs.report", _relative(sweep.folder)]),
         commands=commands,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +15,11 @@ from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
 from runs.claims.statistics import mean_interval
 from runs.figures import COLOURS, png, sheet
-from runs.names import natural_order
+from runs.names import natural_order, safe_name
 from runs.record.curves import Curve, curves
 from runs.record.searches import OPTIMUM, Group, Searches
 from runs.record.sweep_folder import Sweep
+from runs.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,13 +75,15 @@ def metric_plots(
         rows = results[(results["metric"] == name) & np.isfinite(results["value"].astype(float))]
         if rows.empty:
             continue
-        metric, file = shown[name], re.sub(r"[^\w.-]+", "_", name)
+        metric = shown[name]
         if setting is not None:
             draw = partial(_line, sweep=sweep, rows=rows, metric=metric, setting=setting)
-            yield _render(f"{file}_over_{setting}", f"{metric.label} over {setting}", (4.6, 3.2), draw)
+            yield _render(safe_name(f"{name}_over_{setting}"), f"{metric.label} over {setting}", (4.6, 3.2), draw)
         else:
             height = 0.9 + 0.34 * min(rows["method"].nunique(), MAX_METHODS)
-            yield _render(file, f"{metric.label} by method", (5.4, height), partial(_bars, rows=rows, metric=metric))
+            yield _render(
+                safe_name(name), f"{metric.label} by method", (5.4, height), partial(_bars, rows=rows, metric=metric)
+            )
 
 
 def _panels(searches: Searches) -> dict[Group, list[int]]:
@@ -192,7 +194,7 @@ def _arms(intervals: list[tuple[float, float, float]]) -> np.ndarray:
 
 def _shortened(name: str) -> str:
     """A name that leaves room for what it names."""
-    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 3]}..."
+    return shortened(name, MAX_LABEL)
 
 
 def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:

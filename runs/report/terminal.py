@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,6 +21,7 @@ from runs.claims.metrics import Metrics, whole
 from runs.claims.number_format import NONE, largest, number
 from runs.record.outcomes import Outcome
 from runs.record.run_folder import Run
+from runs.report.console import Terminal
 from runs.report.html import claim_rows
 from runs.report.order import best_first, leading
 from runs.report.summary import ReportSummary
@@ -42,13 +44,13 @@ _STYLE = {"reproduced": "green", "contradicted": "red", "inconclusive": "yellow"
 def as_text(summary: ReportSummary) -> str:
     """The summary without colours, 120 columns wide."""
     text = io.StringIO()
-    print_to_terminal(summary, Console(file=text, width=120, soft_wrap=True))
+    print_to_terminal(summary, Terminal(file=text, width=120))
     return text.getvalue()
 
 
 def print_to_terminal(summary: ReportSummary, console: Console | None = None) -> None:
     """Print table, verdicts, lost runs and the paths of the figures and the page."""
-    console = console or Console(soft_wrap=True)
+    console = console or Terminal()
     for paper, experiment, rows in by_experiment(summary.table):
         title, metrics = f"{paper}/{experiment}", summary.metrics[paper]
         lead = leading(metrics, experiment, set(rows["metric"]), summary.clock, summary.first)
@@ -134,12 +136,12 @@ def _table(title: str, rows: pd.DataFrame, metrics: Metrics, shown: list[str], w
     table.add_column("method", overflow="fold")
     columns: list[list[str]] = []
     room = width - METHOD_WIDTH
-    fair = (width - min(max(map(len, methods)) + 4, width // 3)) // max(min(len(shown), MAX_METRICS), 1) - 3
+    fair = (width - min(max(map(cell_len, methods)) + 4, width // 3)) // max(min(len(shown), MAX_METRICS), 1) - 3
     for name in shown[:MAX_METRICS]:
         metric = metrics.of(name)
         scale = largest(found[method, name]["mean"] for method in methods if (method, name) in found)
         cells = [_cell(found.get((method, name)), metric, scale) for method in methods]
-        widest = max(len(line) for cell in cells for line in cell.split("\n"))
+        widest = max(cell_len(line) for cell in cells for line in cell.split("\n"))
         room -= widest + 3
         if columns and room < 0:
             break
