@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from data.images.files import FolderImages
+from data.images.files import AS_STORED, FolderImages
+from data.images.pixels import Reading
 from runs.store.cache import ArtifactCache
 
 CHUNK = 256
@@ -26,16 +27,22 @@ class DecodedImages(FolderImages):
 
     Parameters
     ----------
-    paths, size, clean_side, stored_side
+    paths, size, clean_side, stored_side, reading
         As there. A stored image takes about ``4 stored_side ** 2`` bytes.
     cache
         Where the pixels are kept.
     """
 
     def __init__(
-        self, paths: Sequence[Path], size: int, clean_side: int, stored_side: int, cache: ArtifactCache
+        self,
+        paths: Sequence[Path],
+        size: int,
+        clean_side: int,
+        stored_side: int,
+        cache: ArtifactCache,
+        reading: Reading = AS_STORED,
     ) -> None:
-        super().__init__(paths, size, clean_side, stored_side)
+        super().__init__(paths, size, clean_side, stored_side, reading)
         self._all, self._rows = self.paths, list(range(len(self.paths)))
         self._kept = cache.collection("decoded_images", {"stored_side": stored_side, "pillow": PIL.__version__})
         self._opened: dict[int, list[UInt8[Tensor, "3 height width"]]] = {}
@@ -54,7 +61,7 @@ class DecodedImages(FolderImages):
 
     def _chunk(self, paths: list[Path]) -> list[UInt8[Tensor, "3 height width"]]:
         """The images of a chunk, which lie in a mapped file: heights and widths first, then all pixels."""
-        files = FolderImages(paths, self.size, self.clean_side, self.stored_side)
+        files = FolderImages(paths, self.size, self.clean_side, self.stored_side, self.reading)
         item = hashlib.sha256(files.identity.encode()).hexdigest()[:32]
         content = self._kept.mapped(item)
         if content is None:

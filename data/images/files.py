@@ -12,10 +12,11 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from data.images.pixels import MOST_ELONGATED, Reading, rgb
 from runs.errors import InvalidProblem
 
-MOST_ELONGATED = 2.0
-"""Longer side over shorter side; what sticks out is cut off, so that one panorama does not blow up its whole batch."""
+GREY = (128, 128, 128)
+AS_STORED = Reading()
 
 
 class FolderImages:
@@ -31,11 +32,16 @@ class FolderImages:
         Shorter side to which an image is resized before its centre is cut out as the clean image; at least ``size``.
     stored_side
         Shorter side to which larger images are reduced before random crops; smaller ones stay as they are.
+    reading
+        How a file becomes pixels.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, clean_side: int, stored_side: int) -> None:
+    def __init__(
+        self, paths: Sequence[Path], size: int, clean_side: int, stored_side: int, reading: Reading = AS_STORED
+    ) -> None:
         self.paths = list(paths)
         self.size, self.clean_side, self.stored_side = size, clean_side, stored_side
+        self.reading = reading
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -67,7 +73,7 @@ class FolderImages:
         InvalidProblem
             The file is no whole image: names it.
         """
-        return _as_tensor(_open(self.paths[index], self.stored_side, enlarge=False))
+        return _as_tensor(_open(self.paths[index], self.stored_side, self.reading, enlarge=False))
 
     def padded(self, indices: Sequence[int]) -> tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, "batch 2"]]:
         """Whole images, each in the upper left of its frame, and their heights and widths."""
@@ -80,45 +86,61 @@ class FolderImages:
 
     def take(self, indices: Int[Tensor, " chosen"]) -> FolderImages:
         """The files at ``indices``."""
-        return FolderImages([self.paths[i] for i in indices.tolist()], self.size, self.clean_side, self.stored_side)
+        chosen = [self.paths[i] for i in indices.tolist()]
+        return FolderImages(chosen, self.size, self.clean_side, self.stored_side, self.reading)
 
     @property
     def identity(self) -> str:
         """Hash of the files' names, sizes and times of change, and of how they are decoded."""
-        digest = hashlib.sha256(repr((self.size, self.clean_side, self.stored_side)).encode())
+        digest = hashlib.sha256(repr((self.size, self.clean_side, self.stored_side, self.reading)).encode())
         for path in self.paths:
             state = path.stat()
             digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
         return digest.hexdigest()
 
     def _clean(self, path: Path) -> Image.Image:
-        image = _open(path, self.clean_side, enlarge=True)
+        image = _open(path, self.clean_side, self.reading, enlarge=True)
         left, top = (image.width - self.size) // 2, (image.height - self.size) // 2
         return image.crop((left, top, left + self.size, top + self.size))
 
 
-def _open(path: Path, side: int, enlarge: bool) -> Image.Image:
-    """The image in RGB, its shorter side reduced to ``side``, and also enlarged to it if told so."""
+def _open(path: Path, side: int, reading: Reading, enlarge: bool) -> Image.Image:
+    """The image, its shorter side reduced to ``side``, and also enlarged to it if told so; none is longer than 2:1."""
     try:
-        with Image.open(path) as file:
-            file.draft(
-                "RGB", (side, side)
-            )  # a large JPEG is decoded at an eighth, a quarter or half where that is enough
-            image = _not_elongated(file.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise InvalidProblem(f"{path} is no whole image ({error}); replace or remove the file") from error
+        image = rgb(path, reading, side)
+    except InvalidProblem as error:
+        raise InvalidProblem(
+            f"{error}; replace or remove the file (data.source.check=decode finds all like it before training)"
+        ) from error
+    if max(image.size) > int(MOST_ELONGATED * min(image.size)):
+        image = _on_a_square(image, side) if reading.elongated == "pad" else _cut(image)
     shorter = min(image.size)
     if shorter == side or (shorter < side and not enlarge):
         return image
-    width, height = (max(side, round(length * side / shorter)) for length in image.size)
+    return _resized(image, side / shorter, side)
+
+
+def _resized(image: Image.Image, factor: float, least: int) -> Image.Image:
+    width, height = (max(least, round(length * factor)) for length in image.size)
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def _not_elongated(image: Image.Image) -> Image.Image:
+def _cut(image: Image.Image) -> Image.Image:
+    """Its middle, twice as long as wide."""
     most = int(MOST_ELONGATED * min(image.size))
     width, height = (min(length, most) for length in image.size)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
+
+
+def _on_a_square(image: Image.Image, side: int) -> Image.Image:
+    """The whole of it, the longer side reduced to ``side`` where it is larger, in the middle of a grey square."""
+    longer = max(image.size)
+    if longer > side:
+        image, longer = _resized(image, side / longer, 1), side
+    square = Image.new("RGB", (longer, longer), GREY)
+    square.paste(image, ((longer - image.width) // 2, (longer - image.height) // 2))
+    return square
 
 
 def _as_tensor(image: Image.Image) -> UInt8[Tensor, "3 height width"]:

@@ -70,8 +70,8 @@ def test_a_changed_file_is_decoded_again(pictures: Path) -> None:
 
 
 def test_a_damaged_file_is_named_and_spares_other_chunks(pictures: Path) -> None:
-    (pictures / "4.png").write_bytes(b"text")
     damaged = images(pictures)
+    (pictures / "4.png").write_bytes(b"text")
     with pytest.raises(InvalidProblem, match=r"4\.png is no whole image"):
         damaged.padded([4])
     assert damaged.padded([0, 6])[1].tolist() == [[20, 40], [33, 45]]

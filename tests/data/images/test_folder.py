@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def saved(path: Path, height: int, width: int, seed: int = 0) -> Path:
     return path
 
 
-def folder(path: Path, **settings: float) -> Folder:
+def folder(path: Path, **settings: Any) -> Folder:
     return Folder(str(path), **({"size": 24, "clean_side": 28, "stored_side": 40} | settings))
 
 
@@ -89,7 +90,7 @@ def test_train_and_val_folders_are_taken_as_they_are(tmp_path: Path) -> None:
     assert [len(source.train()), len(source.test())] == [2, 2]
     (tmp_path / "val" / "b").rename(tmp_path / "val" / "c")
     with pytest.raises(ConfigError, match="differ in the classes b, c"):
-        source.test()
+        folder(tmp_path).test()
 
 
 def test_files_of_no_class_have_no_labels(tmp_path: Path) -> None:
@@ -108,16 +109,36 @@ def test_the_identity_changes_with_a_file(tmp_path: Path) -> None:
     assert first != folder(tmp_path, test_fraction=0.0).train().identity
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_a_truncated_file_is_named(tmp_path: Path, suffix: str) -> None:
-    path = saved(tmp_path / f"bad.{suffix}", 60, 60)
-    path.write_bytes(path.read_bytes()[:-400])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "tif", "webp", "ppm"])
+def test_all_files_that_are_cut_off_or_no_images_are_named_at_once_before_any_is_used(
+    tmp_path: Path, suffix: str
+) -> None:
+    paths = [saved(tmp_path / f"{part}/{label}/{number}.{suffix}", 60, 60, number)
+             for part in ("train", "val") for label in "ab" for number in range(3)]  # fmt: skip
+    paths[1].write_bytes(paths[1].read_bytes()[:-400])
+    paths[8].write_bytes(b"text")
+    paths[9].write_bytes(b"")
+    with pytest.raises(
+        InvalidProblem, match=rf"3 of 12 images cannot be used: .*a/1.{suffix} .*val/a/2.{suffix}.*broken=skip"
+    ):
+        folder(tmp_path).train()
+    source = folder(tmp_path, broken="skip")
+    assert (len(source.train()), len(source.test())) == (5, 4)
+    assert source.test().labels.tolist() == [0, 0, 1, 1]  # type: ignore[union-attr]
+
+
+def test_a_file_damaged_in_its_middle_is_found_where_files_are_decoded(tmp_path: Path) -> None:
+    paths = [saved(tmp_path / label / f"{number}.png", 60, 60, number) for label in "ab" for number in range(10)]
+    content = bytearray(paths[0].read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    paths[0].write_bytes(content)
     images = folder(tmp_path, test_fraction=0.0).train().images
-    with pytest.raises(InvalidProblem, match=rf"bad\.{suffix} is no whole image"):
-        images[0]
-    (tmp_path / f"bad.{suffix}").write_bytes(b"text")
-    with pytest.raises(InvalidProblem, match="is no whole image"):
-        images.padded([0])  # type: ignore[union-attr]
+    with pytest.raises(
+        InvalidProblem, match=r"a/0\.png is no whole image.*data\.source\.check=decode finds all like it"
+    ):
+        images[:]
+    with pytest.raises(InvalidProblem, match="1 of 20 images cannot be used"):
+        folder(tmp_path, check="decode").train()
 
 
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
@@ -125,12 +146,13 @@ def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
         folder(tmp_path / "none").train()
     with pytest.raises(ConfigError, match="holds no image"):
         folder(tmp_path).train()
-    saved(tmp_path / "train" / "a" / "0.png", 30, 30)
-    (tmp_path / "train" / "b").mkdir()
-    with pytest.raises(ConfigError, match="b holds no image; images end in"):
+    saved(tmp_path / "a" / "0.png", 30, 30)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "movie.gif").write_bytes(b"GIF89a")
+    with pytest.raises(ConfigError, match=r"b holds no image; images end in .*left out so far: 1 of the kind \.gif"):
         folder(tmp_path).train()
-    (tmp_path / "train" / "b").rmdir()
-    with pytest.raises(ConfigError, match="has a folder train and none called test, val"):
+    (tmp_path / "train").mkdir()
+    with pytest.raises(ConfigError, match=r"has a folder train and none to test on \(called test, "):
         folder(tmp_path).test()
 
 
