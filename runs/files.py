@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 
-def atomic_write(path: Path | str, content: bytes) -> None:
+def atomic_write(path: Path | str, content: bytes | memoryview) -> None:
     """Replace ``path`` by ``content``; after an error the old file, if any, is untouched.
 
     Raises

@@ -89,7 +89,10 @@ def check(hardware: dict[str, Any]) -> None:
 
 
 def _plugins() -> list[Any]:
-    """Under SLURM submitit requeues a preempted job; a second requeuer would start it twice."""
+    """Whole checkpoints; under SLURM submitit requeues a preempted job, and a second requeuer would start it twice."""
     from pytorch_lightning.plugins.environments import SLURMEnvironment
 
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    from runs.record.training_checkpoint import AtomicCheckpointIO
+
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [AtomicCheckpointIO(), *slurm]

@@ -16,6 +16,7 @@ import torch
 
 from runs.errors import SolverFailure
 from runs.interrupt import Interrupted
+from runs.record.training_checkpoint import BEFORE, replace_last
 
 
 class StopOnNonFiniteLoss(lightning.Callback):
@@ -44,12 +45,17 @@ class KeepLast(lightning.Callback):
 
     It includes the state of the random number generators, so that a resumed run continues the same trajectory. On SIGUSR2
     (submitit's warning before preemption or time-out) and on SIGTERM the checkpoint is saved at the end of the batch, and
-    the run ends.
+    the run ends. Weights that are not finite are never saved.
 
     Parameters
     ----------
     every_seconds
         Time between two saves; 0 saves after every batch.
+
+    Raises
+    ------
+    SolverFailure
+        Weights are NaN or infinite: names them.
     """
 
     def __init__(self, every_seconds: float = 60.0) -> None:
@@ -74,19 +80,26 @@ class KeepLast(lightning.Callback):
     def on_train_batch_end(self, trainer: Any, task: Any, outputs: Any, batch: Any, batch_index: int) -> None:
         stopping = self._preempted or trainer.received_sigterm
         if stopping or time.monotonic() - self._saved >= self.every_seconds:
-            self._save(trainer)
+            self._save(trainer, task)
         if self._preempted:
             raise Interrupted(signal.SIGUSR2)
 
     def on_train_end(self, trainer: Any, task: Any) -> None:
-        self._save(trainer)
+        self._save(trainer, task)
+        (Path(trainer.default_root_dir) / BEFORE).unlink(missing_ok=True)
 
     def on_fit_end(self, trainer: Any, task: Any) -> None:
         if self._previous is not None:
             signal.signal(signal.SIGUSR2, self._previous)
 
-    def _save(self, trainer: Any) -> None:
-        trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+    def _save(self, trainer: Any, task: Any) -> None:
+        for name, weight in task.named_parameters():
+            if not bool(torch.isfinite(weight).all()):
+                raise SolverFailure(
+                    f"after {trainer.global_step} steps the weights {name} are not finite; the checkpoint before is kept. "
+                    "Lower the learning rate or clip gradients (trainer.gradient_clip_val)"
+                )
+        replace_last(trainer, Path(trainer.default_root_dir))
         self._saved = time.monotonic()
 
     def on_save_checkpoint(self, trainer: Any, task: Any, checkpoint: dict[str, Any]) -> None:

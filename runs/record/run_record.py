@@ -174,8 +174,9 @@ class RunRecord:
     @property
     def last_checkpoint(self) -> Path | None:
         """Where this run left its training when it was killed, if it did."""
-        path = self.folder / "checkpoints" / "last.ckpt"
-        return path if path.exists() else None
+        from runs.record.training_checkpoint import recovered_last
+
+        return recovered_last(self.folder)
 
     def __enter__(self) -> RunRecord:
         if not self.is_main:

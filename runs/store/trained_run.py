@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runs.errors import ConfigError
 from runs.files import read_json
 from runs.record.sweep_folder import run_folders
+from runs.record.training_checkpoint import LAST
 from runs.store.cache import ArtifactCache
 from runs.store.sweep_row import run_of_row
 from runs.store.trained import CHECKPOINTS, CONFIG, Provenance, Trained, file_of, fill, load_tensors, read_config
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from runs.store.foreign import Converter
-
-LAST = Path(CHECKPOINTS) / "last.ckpt"
 
 
 @dataclass(frozen=True, eq=False)

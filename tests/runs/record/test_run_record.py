@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -201,7 +202,8 @@ def test_an_unfinished_training_does_not_go_on_with_other_data(tmp_path: Path) -
     cfg = depending(tmp_path, data={"path": str(file)})
     with RunRecord(folder, cfg, []) as record:
         (folder / "checkpoints").mkdir()
-        (folder / "checkpoints" / "last.ckpt").touch()
+        with zipfile.ZipFile(folder / "checkpoints" / "last.ckpt", "w") as archive:
+            archive.writestr("data", "x")
         assert record.last_checkpoint is not None
     file.write_text("two")
     with RunRecord(folder, cfg, []) as record:
