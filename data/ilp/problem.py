@@ -19,6 +19,14 @@ FEASIBILITY = 1e-6
 INTEGRALITY = 1e-6
 """How far from an integer an integer variable may be."""
 
+INFINITE = 1e20
+"""Where infinity begins in every solver and file format: costs and finite limits are below it in magnitude."""
+
+LARGEST = 1e15
+"""Coefficients in rows are below it in magnitude: beyond, a double cannot hold the rest of the row beside them."""
+
+_BELOW = "a finite number below {:.0e} in magnitude; rescale it"
+
 
 @dataclass(frozen=True, eq=False)
 class ILP:
@@ -235,20 +243,29 @@ class ILP:
         Raises
         ------
         InvalidProblem
-            A shape or type is wrong, ``A`` is not canonical, ``c``, ``A`` or ``offset`` is not finite, bounds or sides
-            cross or are nan, an integer variable has no integer between its bounds; names the variable or row.
+            A shape or type is wrong, ``A`` is not canonical, ``c``, ``A`` or ``offset`` is not finite or too large
+            (:data:`INFINITE`, :data:`LARGEST`), bounds or sides cross, are nan, or finite but too large, an integer variable
+            has no integer between its bounds; names the variable or row.
         """
         self._check_shapes()
         self._check_matrix()
-        self._check(np.isfinite(self.c), self.describe_variable, "has objective coefficient", self.c, "a finite number")
-        if not np.isfinite(self.offset):
-            raise InvalidProblem(f"{self.name}: the objective's offset is {self.offset}; expected a finite number")
+        small = np.abs(self.c) < INFINITE
+        self._check(small, self.describe_variable, "has objective coefficient", self.c, _BELOW.format(INFINITE))
+        if not abs(self.offset) < INFINITE:
+            raise InvalidProblem(
+                f"{self.name}: the objective's offset is {self.offset}; expected {_BELOW.format(INFINITE)}"
+            )
         for lower, upper, describe in (
             (self.lb, self.ub, self.describe_variable),
             (self.row_lo, self.row_hi, self.describe_row),
         ):
             self._check(~np.isnan(lower) & (lower < np.inf), describe, "has lower limit", lower, "a number or -inf")
             self._check(~np.isnan(upper) & (upper > -np.inf), describe, "has upper limit", upper, "a number or +inf")
+            for limit in (lower, upper):
+                meant = np.isinf(limit) | (np.abs(limit) < INFINITE)
+                self._check(
+                    meant, describe, "has the finite limit", limit, "one below 1e20 in magnitude, or an infinite one"
+                )
             crossed = f"at most its upper limit {{}} ({'lb <= ub' if lower is self.lb else 'row_lo <= row_hi'})"
             self._check(lower <= upper, describe, "has lower limit", lower, crossed, upper)
         room = np.ceil(self.lb - INTEGRALITY) <= np.floor(self.ub + INTEGRALITY)
@@ -300,13 +317,13 @@ class ILP:
         _refuse_unsorted(self.A, self.name)
         if self.A.dtype != np.float64:
             raise InvalidProblem(f"{self.name}: A has type {self.A.dtype}; expected float64")
-        finite = np.isfinite(self.A.data)
-        if not finite.all():
-            k = int(np.argmin(finite))
+        small = np.abs(self.A.data) < LARGEST
+        if not small.all():
+            k = int(np.argmin(small))
             i = int(np.searchsorted(indptr, k, side="right")) - 1
             where = f"{self.describe_row(i)}, {self.describe_variable(int(indices[k]))}"
             raise InvalidProblem(
-                f"{self.name}: the coefficient at {where} is {self.A.data[k]}; expected a finite number"
+                f"{self.name}: the coefficient at {where} is {self.A.data[k]:.12g}; expected {_BELOW.format(LARGEST)}"
             )
 
 

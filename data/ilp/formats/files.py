@@ -18,8 +18,6 @@ def read(path: Path | str) -> ILP:
     ------
     InvalidProblem
         The file is missing, unreadable, of another kind, or breaks its format.
-    MissingDependency
-        An LP file, and HiGHS is not installed.
     """
     path = Path(path).expanduser()
     suffix = suffix_of(path)

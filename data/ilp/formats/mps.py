@@ -6,8 +6,11 @@ problems. Conventions, shared by HiGHS 1.16 and SCIP 10:
 - the first N row is the objective, further ones are ignored; a right-hand side of the objective is minus the offset;
 - an integer column (between INTORG and INTEND) without bounds is binary; any bound opens its other side;
 - RANGES R: L row [b - |R|, b], G row [b, b + |R|], E row [b, b + R] for R >= 0 and [b - |R|, b] for R < 0;
-- bounds and right-hand sides of magnitude 1e20 or more are infinite;
-- OBJSENSE on its own line or with the sense beside it.
+- bounds and right-hand sides of magnitude 1e20 or more, or Inf, are infinite;
+- OBJSENSE on its own line or with the sense beside it;
+- a field that begins with ``$`` where a row, a column or a second pair might stand, and names none, begins a comment;
+- data lines may begin in column 1 (free format), and MARKER, INTORG and INTEND may lack their quotes;
+- a column that only BOUNDS names (OR-Tools writes columns without entries so) is read, with a warning.
 
 Refused as ambiguous: a negative upper bound without a lower one (0 or -inf, readers differ), a second set of right-hand
 sides, ranges or bounds, a value given twice. Unsupported: semicontinuous bounds, SOS, quadratic parts, indicators, and
@@ -28,11 +31,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from data.ilp.formats.suffixes import stem
-from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, refuse
+from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, open_infinite, refuse, warn_of_unused
 from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
 
-INFINITE = 1e20
 EXACT = Context(prec=50)
 """Sides of ranged rows are computed in decimals and rounded once, so that a writer can hit every float."""
 
@@ -44,6 +46,9 @@ _UNSUPPORTED = (
 )  # fmt: skip
 _VALUELESS = (b"FR", b"MI", b"PL", b"BV")
 _VALUED = (b"UP", b"LO", b"FX", b"LI", b"UI")
+_BARE_MARKERS = ((b"MARKER", b"INTORG"), (b"MARKER", b"INTEND"))
+_COMMENTS_FROM = {b"ROWS": 2, b"COLUMNS": 1, b"RHS": 1, b"RANGES": 1, b"BOUNDS": 2}
+"""Index of the first field of a section's lines that may begin a comment; before it ``$`` is part of a name."""
 
 
 def read_mps(path: Path | str, limit: int = SIZE_LIMIT) -> ILP:
@@ -90,6 +95,7 @@ class _Reader:
         self.lower: dict[int, float] = {}  # by column
         self.upper: dict[int, float] = {}
         self.upper_line: dict[int, int] = {}
+        self.only_bounded: dict[bytes, int] = {}  # line of each column that COLUMNS lacks
         self.handlers = {
             b"OBJSENSE": self._sense, b"ROWS": self._row, b"COLUMNS": self._entry,
             b"RHS": self._side, b"RANGES": self._side, b"BOUNDS": self._bound,
@@ -110,13 +116,26 @@ class _Reader:
         fields = line.split()
         if not fields or line[:1] == b"*":
             return
-        if line[:1] in b" \t" or (self.section == b"OBJSENSE" and fields[0] in _SENSES):
+        if line[:1] in b" \t" or self._is_data(fields):
             handler = self.handlers.get(self.section)
             if handler is None:
                 self._refuse("field 1", fields[0], "a section header in column 1 (ROWS, COLUMNS, ...)")
-            handler(fields)
+            handler(self._without_comment(fields) if b"$" in line else fields)
         else:
             self._header(fields)
+
+    def _is_data(self, fields: list[bytes]) -> bool:
+        """Whether a line that begins in column 1 is one of the section, as free format allows, and no header."""
+        if self.section == b"OBJSENSE":
+            return fields[0].upper() in _SENSES
+        is_header = fields[0] in self.handlers or fields[0] in (b"NAME", b"ENDATA", *_UNSUPPORTED)
+        return self.section in self.handlers and len(fields) > 1 and not is_header
+
+    def _without_comment(self, fields: list[bytes]) -> list[bytes]:
+        for k in range(_COMMENTS_FROM.get(self.section, len(fields)), len(fields)):
+            if fields[k].startswith(b"$") and fields[k] not in self.rows and fields[k] not in self.columns:
+                return fields[:k]
+        return fields
 
     def _refuse(self, field: str, found: bytes, expected: str) -> NoReturn:
         where = f"section {self.section.decode(errors='replace')}, {field}" if self.section else field
@@ -206,8 +225,8 @@ class _Reader:
         return True
 
     def _entry(self, fields: list[bytes]) -> None:
-        if len(fields) == 3 and fields[1] == b"'MARKER'":
-            self._marker(fields[2])
+        if len(fields) == 3 and (fields[1] == b"'MARKER'" or (fields[1], fields[2].strip(b"'")) in _BARE_MARKERS):
+            self._marker(fields[2].strip(b"'"))
             return
         if len(fields) != 3 and len(fields) != 5:
             self._refuse(
@@ -226,9 +245,9 @@ class _Reader:
             self.entries.append(self._number(fields, k + 1))
 
     def _marker(self, kind: bytes) -> None:
-        if kind not in (b"'INTORG'", b"'INTEND'"):
+        if kind not in (b"INTORG", b"INTEND"):
             self._refuse("field 3 (marker)", kind, "'INTORG' or 'INTEND'; other markers are unsupported")
-        if self.in_integers == (kind == b"'INTORG'"):
+        if self.in_integers == (kind == b"INTORG"):
             self._refuse("field 3 (marker)", kind, "INTORG and INTEND in turn")
         self.in_integers = not self.in_integers
         self.column = b""
@@ -255,7 +274,7 @@ class _Reader:
                 self._refuse(f"field {k + 1} (row)", fields[k], "one value for the row, this is a second")
             if values is self.ranges and self.kinds[row] == b"N":
                 self._refuse(f"field {k + 1} (row)", fields[k], "an L, G or E row; an objective has no range")
-            value = self._number(fields, k + 1)
+            value = self._number(fields, k + 1, infinite=values is self.rhs)
             if values is self.rhs:
                 self.rhs[row] = value
             else:
@@ -269,10 +288,11 @@ class _Reader:
         valued = kind in _VALUED
         place = self._bound_column(fields, valued)
         if fields[place] not in self.columns:
-            self._refuse(f"field {place + 1} (column)", fields[place], "a column declared in COLUMNS")
+            self.only_bounded.setdefault(fields[place], self.number)
+            self._new_column(fields[place])
         self._one_set(fields[1] if place == 2 else b"")
         column = self.columns[fields[place]]
-        value = self._number(fields, place + 1) if valued else 0.0
+        value = self._number(fields, place + 1, infinite=True) if valued else 0.0
         if kind in (b"LO", b"LI", b"FX", b"MI", b"FR", b"BV"):
             lower = value if valued else (0.0 if kind == b"BV" else -math.inf)
             self._bound_once(self.lower, column, lower, fields[place], "lower")
@@ -307,13 +327,13 @@ class _Reader:
             self._refuse(f"field {k + 1} (row)", fields[k], "a row declared in ROWS")
         return row
 
-    def _number(self, fields: list[bytes], k: int) -> float:
+    def _number(self, fields: list[bytes], k: int, infinite: bool = False) -> float:
         try:
             value = float(fields[k])
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or b"_" in fields[k]:
-            self._refuse(f"field {k + 1} (value)", fields[k], "a finite number")
+        if math.isnan(value) or b"_" in fields[k] or (math.isinf(value) and not infinite):
+            self._refuse(f"field {k + 1} (value)", fields[k], "a number" if infinite else "a finite number")
         return value
 
     def problem(self) -> ILP:
@@ -323,6 +343,7 @@ class _Reader:
             raise InvalidProblem(f"{self.path} ends at line {self.number} without ENDATA; is it truncated?")
         if b"COLUMNS" not in self.seen_sections or not self.columns:
             raise InvalidProblem(f"{self.path} declares no column; expected at least one in section COLUMNS")
+        warn_of_unused(self.path, self.only_bounded)
         kinds = np.array(self.kinds)
         constraint = kinds != b"N"
         objective = self.kinds.index(b"N")
@@ -356,7 +377,7 @@ class _Reader:
             below = kinds[row] == b"L" or (kinds[row] == b"E" and width < 0)
             lower[row] = EXACT.subtract(Decimal(rhs[row]), abs(width)) if below else rhs[row]
             upper[row] = rhs[row] if below else EXACT.add(Decimal(rhs[row]), abs(width))
-        return _open_infinite(lower), _open_infinite(upper)
+        return open_infinite(lower), open_infinite(upper)
 
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         for column, value in self.upper.items():
@@ -372,8 +393,4 @@ class _Reader:
             side[given] = list(bounds.values())
             binary[given] = False
         ub[binary] = 1.0
-        return _open_infinite(lb), _open_infinite(ub)
-
-
-def _open_infinite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(values) >= INFINITE, np.copysign(np.inf, values), values)
+        return open_infinite(lb), open_infinite(ub)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data.ilp.formats.mps import INFINITE
 from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
 from runs.files import atomic_write
@@ -26,8 +25,7 @@ def write_mps(problem: ILP, path: Path | str) -> None:
     Raises
     ------
     InvalidProblem
-        A name cannot be written (blank, empty), or a finite side or bound is 1e20 or more in magnitude, which MPS means
-        as infinity.
+        The problem is invalid, or a name cannot be written (blank, empty).
     """
     path = Path(path)
     text = "\n".join(_lines(problem.validate())).encode() + b"\n"
@@ -37,9 +35,6 @@ def write_mps(problem: ILP, path: Path | str) -> None:
 def _lines(problem: ILP) -> Iterator[str]:
     columns = _names(problem, problem.var_names, problem.n, "x")
     rows = _names(problem, problem.row_names, problem.m, "r")
-    for values in (problem.row_lo, problem.row_hi, problem.lb, problem.ub):
-        if (np.isfinite(values) & (np.abs(values) >= INFINITE)).any():
-            raise InvalidProblem(f"{problem.name}: a finite bound or side of 1e20 or more means infinity in MPS")
     objective = "objective"
     while objective in set(rows):
         objective += "_"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,18 +13,20 @@ from typing import NoReturn
 
 import numpy as np
 
-from data.ilp.problem import ILP
+from data.ilp.problem import ILP, INFINITE, INTEGRALITY
 from runs.errors import InvalidProblem
 
 SIZE_LIMIT = 1 << 30
 """Most bytes of text a file may hold, after decompression: a small gz file can unpack to terabytes."""
 
+_MESSAGES = logging.getLogger(__name__)
+_MARK = b"\xef\xbb\xbf"  # what some editors put before UTF-8 text
 _BLOCK = 1 << 18
 _LONGEST_LINE = 1 << 20
 
 
 def line_blocks(path: Path, limit: int = SIZE_LIMIT) -> Iterator[bytes]:
-    """The text of a plain or gz file in blocks of whole lines, without the last line's end.
+    """The text of a plain or gz file in blocks of whole lines, without the last line's end and a byte order mark.
 
     Raises
     ------
@@ -33,6 +36,7 @@ def line_blocks(path: Path, limit: int = SIZE_LIMIT) -> Iterator[bytes]:
     """
     number = 0
     for block in _blocks(path, limit):
+        block = block if number else block.removeprefix(_MARK)
         if not block.isascii():
             _check_utf8(path, number, block)
         number += block.count(b"\n") + 1
@@ -84,8 +88,26 @@ def refuse(path: Path, line: int, field: str, found: bytes | str, expected: str)
     raise InvalidProblem(f"{path}, line {line}, {field}: '{text}'; expected {expected}")
 
 
+def warn_of_unused(path: Path, lines: dict[bytes, int]) -> None:
+    """Say in one line which variables (name: line) only a bound or a type names; writers leave such, misspellers too."""
+    if not lines:
+        return
+    name, line = next(iter(lines.items()))
+    others = f" and {len(lines) - 1} others" if len(lines) > 1 else ""
+    _MESSAGES.warning(
+        "%s, line %d: variable '%s'%s has a bound or a type but stands in no row and not in the objective; it is kept, "
+        "and a misspelt name would look the same",
+        path, line, name.decode(), others,
+    )  # fmt: skip
+
+
+def open_infinite(values: np.ndarray) -> np.ndarray:
+    """Limits (k,) with those of magnitude 1e20 or more made infinite, as both formats mean them."""
+    return np.where(np.abs(values) >= INFINITE, np.copysign(np.inf, values), values)
+
+
 def checked(path: Path, problem: ILP) -> ILP:
-    """The validated problem.
+    """The validated problem; bounds of integer variables are rounded inwards, with a warning where that moves them.
 
     Raises
     ------
@@ -101,4 +123,20 @@ def checked(path: Path, problem: ILP) -> ILP:
             f"{path}: {problem.describe_row(i)} has no entries but must lie in "
             f"[{problem.row_lo[i]:.12g}, {problem.row_hi[i]:.12g}]; expected sides that admit 0"
         )
-    return problem
+    return _with_whole_bounds(path, problem)
+
+
+def _with_whole_bounds(path: Path, problem: ILP) -> ILP:
+    lb = np.where(problem.integer, np.ceil(problem.lb - INTEGRALITY), problem.lb)
+    ub = np.where(problem.integer, np.floor(problem.ub + INTEGRALITY), problem.ub)
+    lb, ub = lb + 0.0, ub + 0.0  # makes -0.0 plain
+    moved = np.flatnonzero((lb != problem.lb) | (ub != problem.ub))
+    if not len(moved):
+        return problem
+    j = int(moved[0])
+    others = f" and of {len(moved) - 1} others" if len(moved) > 1 else ""
+    _MESSAGES.warning(
+        "%s: the bounds [%.12g, %.12g] of %s%s are no integers, though it is integer; read as [%.12g, %.12g]",
+        path, problem.lb[j], problem.ub[j], problem.describe_variable(j), others, lb[j], ub[j],
+    )  # fmt: skip
+    return replace(problem, lb=lb, ub=ub)

@@ -24,7 +24,6 @@ BAD = {  # file: where the message must point, and what it must say
     "columns_before_rows": "line 2.*section ROWS before it",
     "crossed_bounds": "'z'.*lower limit 5.*upper limit 4",
     "data_before_any_section": "line 1.*section header",
-    "data_in_column_one": "line 14.*begins with a blank",
     "empty": "without ENDATA",
     "empty_infeasible_row": "'lonely'.*no entries",
     "indicators": "line 17.*INDICATORS.*unsupported",
@@ -53,7 +52,6 @@ BAD = {  # file: where the message must point, and what it must say
     "sense": "line 3.*'BEST'.*MIN or MAX",
     "sos": "line 17.*SOS.*unsupported",
     "split_column": "line 15.*'a'.*together",
-    "undeclared_column_in_bounds": "line 18.*'y'.*declared in COLUMNS",
     "undeclared_row": "line 12.*'pairs'.*declared in ROWS",
     "undeclared_row_in_rhs": "line 16.*'weights'.*declared in ROWS",
     "unknown_section": "line 17.*'RAGNES'.*section",
@@ -119,6 +117,10 @@ def test_a_good_file_reads_the_same_in_any_dress(tmp_path, blocks):
         "notes.mps": (KNAPSACK + "\nNotes after the end\n").encode(),
         "no_final_newline.mps": KNAPSACK.rstrip().encode(),
         "no_set_names.mps": KNAPSACK.replace("    rhs  ", "    ").replace("UP bnd", "UP").encode(),
+        "byte_order_mark.mps": b"\xef\xbb\xbf" + KNAPSACK.encode(),
+        "column_one.mps": re.sub("^ +", "", KNAPSACK, flags=re.MULTILINE).encode(),
+        "dollar.mps": re.sub(r"(?m)^( .*)$", r"\1 $ 1 a", KNAPSACK).encode(),
+        "bare_marker.mps": KNAPSACK.replace("'", "").encode(),
         "pairs_apart.mps": KNAPSACK.replace("  weight  2", "\n    a  weight  2").encode(),
         "second_objective.mps": KNAPSACK.replace(" E  pair", " E  pair\n N  other")
         .replace("pair  1\n", "pair  1  other  7\n")
@@ -127,6 +129,54 @@ def test_a_good_file_reads_the_same_in_any_dress(tmp_path, blocks):
     for name, content in dresses.items():
         (tmp_path / name).write_bytes(content)
         assert read_mps(tmp_path / name).fingerprint == problem.fingerprint, name
+
+
+def test_a_dollar_that_begins_a_declared_name_is_no_comment(tmp_path, blocks):
+    (tmp_path / "d.mps").write_text(KNAPSACK.replace("weight", "$weight").replace("z", "$z"))
+    problem = read_mps(tmp_path / "d.mps")
+    assert problem.fingerprint == read_mps(FILES / "knapsack.mps").fingerprint
+    assert (problem.var_names[2], problem.row_names[0]) == ("$z", "$weight")
+
+
+@pytest.mark.parametrize("word", ["Inf", "inf", "INFINITY", "+inf", "1e20", "1e400"])
+def test_infinite_bounds_and_sides_are_read_in_words_and_numbers(tmp_path, word):
+    text = KNAPSACK.replace("weight  3", f"weight  {word}")
+    (tmp_path / "i.mps").write_text(text.replace("UP bnd  z  4", f"UP bnd  z  {word}\n UP bnd  a  {word}"))
+    problem = read_mps(tmp_path / "i.mps")
+    assert problem.ub.tolist() == [np.inf, 1, np.inf] and problem.row_hi[0] == np.inf and problem.integer[0]
+
+
+def test_fractional_bounds_of_integers_are_rounded_inwards_with_one_warning(tmp_path, caplog):
+    bounds = "UP bnd  a  1.5\n LO bnd  b  0.5\n UP bnd  b  7\n UP bnd  z  1.5"
+    (tmp_path / "f.mps").write_text(KNAPSACK.replace("UP bnd  z  4", bounds))
+    problem = read_mps(tmp_path / "f.mps")
+    assert (problem.lb.tolist(), problem.ub.tolist()) == ([0, 1, 0], [1, 7, 1.5])
+    (record,) = caplog.records
+    assert "[0, 1.5] of variable 'a' (column 0) and of 1 others" in record.getMessage()
+
+
+def test_a_column_that_only_bounds_name_is_kept_with_a_warning(tmp_path, caplog):
+    (tmp_path / "u.mps").write_text(KNAPSACK.replace("UP bnd  z  4", "UP bnd  z  4\n UI bnd  y  3\n LO bnd  w  -2"))
+    problem = read_mps(tmp_path / "u.mps")
+    assert problem.var_names == ("a", "b", "z", "y", "w") and problem.c[3:].tolist() == [0, 0]
+    assert problem.lb.tolist() == [0, 0, 0, 0, -2] and problem.integer.tolist() == [True, True, False, True, False]
+    (record,) = caplog.records
+    assert "line 19: variable 'y' and 1 others" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("z  profit  0.5", "z  profit  1e20", r"variable 'z' \(column 2\) has objective coefficient 1e\+20"),
+        ("a  profit  3  weight  2", "a  profit  3  weight  1e16", r"row 'weight' \(row 0\), variable 'a' .* is 1e\+16"),
+        ("RHS\n    rhs  weight", "RHS weight", "line 15, field 2: 'weight'; expected nothing after RHS"),
+    ],
+)
+def test_more_broken_files_are_refused_with_place_and_expectation(tmp_path, old, new, message):
+    assert old in KNAPSACK
+    (tmp_path / "bad.mps").write_text(KNAPSACK.replace(old, new))
+    with pytest.raises(InvalidProblem, match=rf"bad\.mps.*{message}"):
+        read_mps(tmp_path / "bad.mps")
 
 
 def test_objective_sense_and_offset(tmp_path):
@@ -184,7 +234,7 @@ def _highs(highspy, path):
 @st.composite
 def problems(draw):
     n, m = draw(st.integers(1, 5)), draw(st.integers(0, 4))
-    number = st.floats(-1e15, 1e15, allow_subnormal=False)
+    number = st.floats(-1e15, 1e15, exclude_min=True, exclude_max=True, allow_subnormal=False)
     lower = st.one_of(st.just(0.0), st.just(-np.inf), st.integers(-9, 0).map(float), st.floats(-1e9, 0))
     upper = st.one_of(st.just(np.inf), st.integers(1, 9).map(float), st.floats(1, 1e9), st.just(1.0))
     sides = st.tuples(st.one_of(st.just(-np.inf), number), st.one_of(st.just(np.inf), number), st.booleans())
@@ -192,9 +242,11 @@ def problems(draw):
              draw(st.lists(sides, min_size=m, max_size=m))]  # fmt: skip
     A = np.array(draw(st.lists(st.one_of(st.just(0.0), number), min_size=m * n, max_size=m * n))).reshape(m, n)
     vector = lambda values: draw(st.lists(values, min_size=n, max_size=n))  # noqa: E731
+    integer, lb, ub = np.array(vector(st.booleans())), np.array(vector(lower)), np.array(vector(upper))
     return ILP.build(
-        vector(number), A, [lo for lo, _ in pairs], [hi for _, hi in pairs], vector(lower), vector(upper),
-        vector(st.booleans()), maximize=draw(st.booleans()), offset=draw(number),
+        vector(number), A, [lo for lo, _ in pairs], [hi for _, hi in pairs],
+        np.where(integer, np.ceil(lb), lb), np.where(integer, np.floor(ub), ub), integer,
+        maximize=draw(st.booleans()), offset=draw(number),
     )  # fmt: skip
 
 
