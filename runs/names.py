@@ -49,11 +49,6 @@ def plain_name(text: str) -> str:
     return plain.encode()[:130].decode(errors="ignore") or "_"
 
 
-def printable(text: str | Path) -> str:
-    """A stranger's name as any terminal, file and figure can show it: what is no visible character is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-
-
 def natural_order(name: str) -> list[tuple[float, str]]:
     """A sort key that has "ratio 2" before "ratio 10"."""
     parts = re.split(r"(\d+(?:\.\d+)?)", name)

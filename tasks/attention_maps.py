@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from runs.figures import png, sheet
+from runs.figures import literal, png, sheet
 
 
 def attention_maps_figure(
@@ -35,5 +35,5 @@ def attention_maps_figure(
             if column == 0:
                 axes.set_ylabel("query", fontsize=8)
                 if words is not None:
-                    axes.set_yticks(range(len(words)), words, fontsize=4)
+                    axes.set_yticks(range(len(words)), [literal(word[:30]) for word in words], fontsize=4)
     return png(figure)

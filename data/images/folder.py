@@ -18,8 +18,8 @@ from data.images.subset import split
 from data.images.survey import ELONGATED, Survey, survey
 from data.loading import place
 from runs.errors import ConfigError, nearest
-from runs.names import printable
 from runs.store.cache import ArtifactCache
+from runs.text import printable
 
 _log = logging.getLogger(__name__)
 CHECKS = ("headers", "decode")
@@ -146,7 +146,9 @@ class Folder(ImageSource):
         by_class = {name: [path for path in paths if path not in broken] for name, paths in part.classes.items()}
         for name, paths in by_class.items():
             if not paths:
-                raise ConfigError(f"{printable(part.folder / name)} holds broken images only; replace or remove them")
+                raise ConfigError(
+                    f"{printable(str(part.folder / name))} holds broken images only; replace or remove them"
+                )
         paths = [path for paths in by_class.values() for path in paths]
         labels = [label for label, paths in enumerate(by_class.values()) for _ in paths]
         if self.decode_once:
@@ -155,4 +157,4 @@ class Folder(ImageSource):
         else:
             images = FolderImages(paths, *self.sides, reading)
         classes = tuple(by_class) if part.labelled else ()
-        return ImageSet(images, torch.tensor(labels) if classes else None, classes, printable(self.folder.name))
+        return ImageSet(images, torch.tensor(labels) if classes else None, classes, printable(str(self.folder.name)))

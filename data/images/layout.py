@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runs.errors import ConfigError
-from runs.names import printable
+from runs.text import printable
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 TRAIN_NAMES = ("train", "training")
@@ -81,7 +81,7 @@ def laid_out(folder: Path, labels: bool | None = None) -> Layout:
         The folder is missing, holds no image, or is laid out so that it may mean several things: names what, and the remedy.
     """
     if not folder.is_dir():
-        raise ConfigError(f"{printable(folder)} is no folder; set data.source.folder to the folder of your images")
+        raise ConfigError(f"{printable(str(folder))} is no folder; set data.source.folder to the folder of your images")
     left_out: Counter[str] = Counter()
     folders, loose = _entries(folder, Counter())
     training = [each for each in folders if each.name.lower() in TRAIN_NAMES]
@@ -93,22 +93,24 @@ def laid_out(folder: Path, labels: bool | None = None) -> Layout:
         return Layout(folder, _part(folder, labels, left_out), None, left_out)
     for kind, names, found in (("train", TRAIN_NAMES, training), ("test", TEST_NAMES, testing)):
         if not found:
-            there = ", ".join(printable(each.name) for each in (*training, *testing))
+            there = ", ".join(printable(str(each.name)) for each in (*training, *testing))
             raise ConfigError(
-                f"{printable(folder)} has a folder {there} and none to {kind} on (called {', '.join(names)}); add one, or "
-                "rename the folder if it is a class"
+                f"{printable(str(folder))} has a folder {there} and none to {kind} on (called {', '.join(names)}); "
+                "add one, or rename the folder if it is a class"
             )
     if len(training) > 1 or len({each.name.lower() for each in testing}) < len(testing):
-        there = ", ".join(printable(each.name) for each in (*training, *testing))
-        raise ConfigError(f"{printable(folder)} has several folders of one part: {there}; keep one of each")
+        there = ", ".join(printable(str(each.name)) for each in (*training, *testing))
+        raise ConfigError(f"{printable(str(folder))} has several folders of one part: {there}; keep one of each")
     left_out["images beside the parts"] += len(loose)
     for other in folders:
         if other not in (training[0], testing[0]):
-            left_out[f"images of {printable(other.name)}"] += len(images_below(other, left_out))
+            left_out[f"images of {printable(str(other.name))}"] += len(images_below(other, left_out))
     train, test = _part(training[0], labels, left_out), _part(testing[0], labels, left_out)
     if train.classes.keys() != test.classes.keys():
         differ = ", ".join(sorted(name or "(none)" for name in train.classes.keys() ^ test.classes.keys()))
-        raise ConfigError(f"{printable(test.folder)} and {printable(train.folder)} differ in the classes {differ}")
+        raise ConfigError(
+            f"{printable(str(test.folder))} and {printable(str(train.folder))} differ in the classes {differ}"
+        )
     return Layout(folder, train, test, left_out)
 
 
@@ -117,12 +119,12 @@ def _part(folder: Path, labels: bool | None, left_out: Counter[str]) -> Part:
     if labels is False or not folders:
         images = [*loose, *(path for each in folders for path in images_below(each, left_out))]
         return Part(folder, {"": sorted(_at_least_one(images, folder, left_out))})
-    by_class = {printable(each.name): images_below(each, left_out) for each in folders}
+    by_class = {printable(str(each.name)): images_below(each, left_out) for each in folders}
     below = sum(map(len, by_class.values()))
     if loose and below and labels is None:
         there = ", ".join(f"{name} ({len(paths)})" for name, paths in list(by_class.items())[:5])
         raise ConfigError(
-            f"{printable(folder)} holds {len(loose)} images beside folders with images: {there}; set "
+            f"{printable(str(folder))} holds {len(loose)} images beside folders with images: {there}; set "
             "data.source.labels=false to use all of them without labels, or data.source.labels=true to take the folders as "
             "classes and leave the others out"
         )
@@ -134,15 +136,15 @@ def _part(folder: Path, labels: bool | None, left_out: Counter[str]) -> Part:
         _at_least_one(paths, folder / name, left_out)
     if like_parts := [name for name in by_class if name.lower() in (*TRAIN_NAMES, *TEST_NAMES)]:
         raise ConfigError(
-            f"{printable(folder)} has classes called {', '.join(like_parts)}, which are names of parts; set "
+            f"{printable(str(folder))} has classes called {', '.join(like_parts)}, which are names of parts; set "
             "data.source.folder to the folder that holds the parts, or rename the classes"
         )
     if len(by_class) == 1:
         (name,) = by_class
         raise ConfigError(
-            f"{printable(folder)} holds one folder, {name}, so there is one class and nothing to tell apart; set "
-            f"data.source.folder={printable(folder)}/{name} if the classes lie in it, or data.source.labels=false to use "
-            "the images without labels"
+            f"{printable(str(folder))} holds one folder, {name}, so there is one class and nothing to tell apart; set "
+            f"data.source.folder={printable(str(folder))}/{name} if the classes lie in it, or data.source.labels=false to "
+            "use the images without labels"
         )
     return Part(folder, by_class)
 
@@ -151,7 +153,7 @@ def _at_least_one(images: list[Path], folder: Path, left_out: Counter[str]) -> l
     if not images:
         others = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
         raise ConfigError(
-            f"{printable(folder)} holds no image; images end in {', '.join(sorted(SUFFIXES))}"
+            f"{printable(str(folder))} holds no image; images end in {', '.join(sorted(SUFFIXES))}"
             + (f"; left out so far: {others}" if others else "")
         )
     return images
@@ -186,13 +188,13 @@ def _entries(folder: Path, left_out: Counter[str]) -> tuple[list[Path], list[Pat
                 elif entry.is_dir():
                     folders.append(path)
                 elif path.suffix.lower() not in SUFFIXES:
-                    left_out[f"of the kind {printable(path.suffix.lower()) or '(no ending)'}"] += 1
+                    left_out[f"of the kind {printable(str(path.suffix.lower())) or '(no ending)'}"] += 1
                 elif entry.is_file():
                     images.append(path)
                 else:
                     left_out["links that lead nowhere"] += 1
     except OSError as error:
         raise ConfigError(
-            f"{printable(folder)} cannot be read: {error.strerror or error}; change its permissions, or remove it"
+            f"{printable(str(folder))} cannot be read: {error.strerror or error}; change its permissions, or remove it"
         ) from error
     return sorted(folders), sorted(images)

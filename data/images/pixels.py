@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from runs.errors import InvalidProblem, RepriseError
-from runs.names import printable
+from runs.text import one_line, printable
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM", "TIFF")
 """Those whose endings are looked for, whatever a file is called; no format that runs an interpreter (EPS) is opened."""
@@ -105,14 +105,14 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > max_pixels:
                 raise InvalidProblem(
-                    f"{printable(path)} has {file.width} x {file.height} = {file.width * file.height:,} pixels, more than "
-                    f"data.source.max_pixels={max_pixels}"
+                    f"{printable(str(path))} has {file.width} x {file.height} = {file.width * file.height:,} pixels, more "
+                    f"than data.source.max_pixels={max_pixels}"
                 )
             yield file
     except RepriseError:
         raise
     except Exception as error:  # at a damaged file Pillow raises nearly anything
-        raise InvalidProblem(f"{printable(path)} is no whole image ({_reason(error, path)})") from error
+        raise InvalidProblem(f"{printable(str(path))} is no whole image ({_reason(error, path)})") from error
 
 
 def header(path: Path, max_pixels: int) -> Header:
@@ -216,7 +216,7 @@ def _of_8_bits(image: Image.Image, path: Path, value_range: tuple[float, float] 
 
 
 def _unread(path: Path, mode: str) -> InvalidProblem:
-    return InvalidProblem(f"{printable(path)} has pixels of the kind {mode}, which are not read")
+    return InvalidProblem(f"{printable(str(path))} has pixels of the kind {mode}, which are not read")
 
 
 def _reason(error: BaseException, path: Path) -> str:
@@ -224,4 +224,4 @@ def _reason(error: BaseException, path: Path) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "it begins like no image"
     said = str(error).replace(repr(str(path)), "it").replace(str(path), "it")
-    return printable(" ".join(said.split()))[:200] or type(error).__name__
+    return one_line(said)[:200] or type(error).__name__

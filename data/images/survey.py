@@ -18,8 +18,8 @@ import PIL
 from data.images.layout import Layout, Part
 from data.images.pixels import DEEP, Header, Reading, extremes, header, rgb
 from runs.errors import ConfigError, InvalidProblem
-from runs.names import printable
 from runs.store.cache import ArtifactCache
+from runs.text import printable
 
 Value = TypeVar("Value")
 WIDTH_OF_TYPES = 65535
@@ -102,7 +102,7 @@ class Survey:
 
     def lines(self, reading: Reading) -> Iterator[str]:
         """What was found and what is done with it, for the reader."""
-        yield f"images of {printable(self.layout.folder)}"
+        yield f"images of {printable(str(self.layout.folder))}"
         for use, part in (("to train on", self.layout.train), ("to test on", self.layout.test)):
             if part is not None:
                 yield f"{use}: {_described(part)}"
@@ -216,14 +216,16 @@ def _state(paths: Sequence[Path]) -> str:
         try:
             state = path.stat()
         except OSError as error:
-            raise ConfigError(f"{printable(path)} cannot be read: {error.strerror or error}; start again") from error
+            raise ConfigError(
+                f"{printable(str(path))} cannot be read: {error.strerror or error}; start again"
+            ) from error
         digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
     return digest.hexdigest()[:32]
 
 
 def _described(part: Part) -> str:
     sizes = {name: len(paths) for name, paths in part.classes.items()}
-    total = f"{sum(sizes.values())} images ({printable(part.folder.name)})"
+    total = f"{sum(sizes.values())} images ({printable(str(part.folder.name))})"
     if not part.labelled:
         return f"{total}, without labels"
     named = ", ".join(f"{name} {count}" for name, count in list(sizes.items())[:12])

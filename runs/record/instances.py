@@ -20,9 +20,10 @@ import numpy as np
 
 from runs.anytime import Trace
 from runs.errors import StorageError
-from runs.figures import png, sheet
+from runs.figures import literal, png, sheet
 from runs.files import atomic_write
 from runs.names import digest, plain_name
+from runs.record.left_out import draw
 from runs.text import printable
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, 
         write_parquet(folder / "traces.parquet", pd.concat(of_whom, ignore_index=True))
         curves = pd.concat(frames, ignore_index=True)
         log.log_curves("anytime", curves, series="instance")
-        atomic_write(folder / "figures" / "anytime.png", anytime_figure(curves))
+        draw(folder, "anytime", lambda: anytime_figure(curves))
 
 
 def _trace_frame(result: InstanceResult) -> pd.DataFrame:
@@ -217,7 +218,7 @@ def anytime_figure(traces: pd.DataFrame) -> bytes:
     axes = figure.subplots()
     shown = traces.groupby("instance", sort=False)
     for name, rows in shown:
-        axes.step(rows["seconds"], rows["objective"], where="post", label=str(name) if len(shown) <= 12 else None)
+        axes.step(rows["seconds"], rows["objective"], where="post", label=literal(name) if len(shown) <= 12 else None)
     axes.set_xlabel("seconds")
     axes.set_ylabel("objective")
     if 0 < len(shown) <= 12:

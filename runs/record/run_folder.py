@@ -12,7 +12,8 @@ import yaml
 
 from runs.errors import ConfigError
 from runs.files import read_json, safe_yaml
-from runs.record.run_record import WARNING_FILE, RunStatus, status
+from runs.record.left_out import WARNING_FILE
+from runs.record.run_record import RunStatus, status
 from runs.text import cleaned, one_line, printable
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]

@@ -43,9 +43,6 @@ LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 SUPERSEDED = "superseded"
 """Beside run folders: what they held before something they depend on changed."""
 
-WARNING_FILE = "warning.txt"
-"""In a run's folder: what speaks against its result although it finished; the report repeats it."""
-
 
 class RunStatus(StrEnum):
     FINISHED = "finished"

@@ -14,6 +14,7 @@ from runs.files import atomic_write
 from runs.interrupt import check
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw, kept_apart
 from solvers.base import Budget
 from solvers.lns.destroy.local_branching import LocalBranching
 from solvers.lns.destroy.scored import PreparedScorer, Scored, Scorer, as_numpy
@@ -82,8 +83,9 @@ class ScoreMaps(ProblemTask):
         k, rated = self.size, [one for one in self._rated(index, problem) if one.best.any()]
         if rated:
             stem = f"score_map_{safe_name(name)}"
-            atomic_write(self.folder / "figures" / f"{stem}.png", score_map_figure(rated, k, name))
-            atomic_write(self.folder / f"{stem}.html", score_map_page(rated, problem, k, name).encode())
+            draw(self.folder, stem, lambda: score_map_figure(rated, k, name))
+            with kept_apart(self.folder, f"page {stem}.html"):
+                atomic_write(self.folder / f"{stem}.html", score_map_page(rated, problem, k, name).encode())
         metrics = {
             "auc": [one.auc() for one in rated],
             "recall_at_k": [one.recall(k) for one in rated],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.figures import png, sheet
+from runs.figures import literal, png, sheet
 from tasks.ilp.scored_incumbent import ScoredIncumbent
 
 SHOWN = 200
@@ -30,7 +30,7 @@ def score_map_figure(rated: Sequence[ScoredIncumbent], k: int, title: str) -> by
         axes.set_title(f"incumbent {number}: {_caption(one, k)}", fontsize="small")
     panels[0].legend(fontsize="small")
     panels[-1].set_xlabel("variables by falling score")
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(literal(title), fontsize="medium")
     return png(figure)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from data.checkpoints.judged import Curve, JudgedCheckpoints
 from runs.errors import InvalidProblem
-from runs.files import atomic_write
+from runs.figures import literal
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from tasks.images.label_free_selection import ACCURACY, SIGNALS, selection
 from tasks.panels import panels, png
 from tasks.problems import ProblemTask
@@ -30,7 +31,7 @@ class CheckpointRanking(ProblemTask):
                 f"{name} has runs of {', '.join(problem.curves)} only; give a sweep over several recipes"
             )
         metrics = levels(problem.curves)
-        atomic_write(self.folder / "figures" / f"{safe_name(problem.name)}.png", ranking_figure(problem.curves))
+        draw(self.folder, safe_name(problem.name), lambda: ranking_figure(problem.curves))
         return InstanceResult(index, name, metrics, seed=problem.seed)
 
 
@@ -56,7 +57,7 @@ def ranking_figure(curves: Mapping[str, Curve]) -> bytes:
     for signal, axis in zip(shown, axes, strict=True):
         for recipe, curve in curves.items():
             if signal in curve:
-                axis.plot(curve[signal], curve[ACCURACY], "o", markersize=4, alpha=0.8, label=recipe)
+                axis.plot(curve[signal], curve[ACCURACY], "o", markersize=4, alpha=0.8, label=literal(recipe))
         axis.set_xlabel(signal)
     axes[0].set_ylabel("linear accuracy (%)")
     axes[0].legend()

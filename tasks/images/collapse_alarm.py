@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from pytorch_lightning.utilities import rank_zero_warn
 
 from models.ssl.recipe import Recipe
 from runs.errors import ConfigError
-from runs.files import atomic_write
-from runs.record.run_record import WARNING_FILE
+from runs.record.left_out import warn
 from tasks.images.history import Point
 
+POINT = 0.05
+"""Features of a smaller spread are nearly one point."""
+ONE_POINT = 1e-3
+"""Features of a smaller spread are one, up to rounding."""
 RISE = 1.03
 """A rank that grows by more in an epoch recovers."""
 
@@ -88,8 +91,8 @@ def symptoms(now: Point, before: Point | None, rank_share: float, last: Point | 
     """
     found = []
     for name in ("h", "z"):
-        if now.get(f"batch_spread_{name}", 1.0) < 0.05:
-            found.append(f"complete collapse: all images have nearly the same {name} (spread below 0.05)")
+        if now.get(f"batch_spread_{name}", 1.0) < POINT:
+            found.append(f"complete collapse: all images have nearly the same {name} (spread below {POINT})")
         if now.get(f"batch_dead_{name}", 0.0) > 0.5:
             found.append(f"dead dimensions: more than half of those of {name} do not vary")
     rank = now["batch_rank_h"]
@@ -144,12 +147,23 @@ class CollapseAlarm(lightning.Callback):
         self.suspicious = self.suspicious + 1 if found else 0
         if self.suspicious < self.patience or self.rung:
             return
+        self._ring(trainer, found, task.model)
+        trainer.should_stop = trainer.should_stop or self.stop
+
+    def judge(self, trainer: Any, recipe: Recipe, metrics: Mapping[str, float]) -> None:
+        """Look at what the protocols found after training: clean images that all have one h, which random views hide."""
+        if not self.rung and metrics.get("spread_h", 1.0) < ONE_POINT:
+            found = [
+                f"complete collapse: all clean images have the same h (spread below {ONE_POINT}); are they all alike?"
+            ]
+            self._ring(trainer, found, recipe)
+
+    def _ring(self, trainer: Any, found: list[str], recipe: Recipe) -> None:
         self.rung = True
-        message = self.message(trainer.current_epoch + 1, found, task.model)
+        message = self.message(trainer.current_epoch + 1, found, recipe)
         rank_zero_warn(message)
         if trainer.is_global_zero:
-            atomic_write(Path(trainer.default_root_dir) / WARNING_FILE, (message + "\n").encode())
-        trainer.should_stop = trainer.should_stop or self.stop
+            warn(Path(trainer.default_root_dir), "collapse after epoch ", message)
 
     def message(self, epoch: int, found: list[str], recipe: Recipe) -> str:
         """One line: when, what, and what to do."""

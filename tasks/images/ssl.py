@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from data.images.views.view_set import Views
 from models.ssl.parts.state.batch_norm import share_batch_norm
 from models.ssl.recipe import Moment, Recipe, ViewBatch
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.interrupt import at_once
 from runs.record import instances
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw, kept_apart
 from solvers.optimizers.warmup_cosine import WarmupCosine
 from tasks.images.collapse_alarm import CollapseAlarm
 from tasks.images.history import History
@@ -187,26 +187,31 @@ class SelfSupervised(lightning.LightningModule):
     def test_step(self, batch: Any, index: int) -> None:
         """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
         columns, data = self.history.columns(), self.trainer.datamodule  # type: ignore[attr-defined]
-        metrics = {**self.history.last(), **self._alarm(), **selection(columns), **self._judged()}
+        judged = self._judged()
+        metrics = {**self.history.last(), **self._alarm(judged), **selection(columns), **judged}
         self.log_dict(metrics, batch_size=1)
         if not self.trainer.is_global_zero:
             return
         folder = Path(self.trainer.default_root_dir)
         instances.save(folder, InstanceResult(0, f"{data.name}/test", metrics, log=columns))
         if len(columns["epoch"]) > 1:
-            atomic_write(folder / "figures" / "training.png", training_figure(columns))
+            draw(folder, "training", lambda: training_figure(columns))
         if "judged_checkpoints" in metrics:
-            atomic_write(folder / "figures" / "selection.png", selection_figure(columns))
+            draw(folder, "selection", lambda: selection_figure(columns))
 
-    def _alarm(self) -> dict[str, float]:
-        """Whether the alarm rang, where there is one."""
+    def _alarm(self, judged: Mapping[str, float]) -> dict[str, float]:
+        """Whether the alarm rang, where there is one, in training or at what was judged."""
         alarms = [callback for callback in self.trainer.callbacks if isinstance(callback, CollapseAlarm)]  # type: ignore[attr-defined]
+        for alarm in alarms:
+            alarm.judge(self.trainer, self.model, judged)
         return {"collapse_alarm": float(any(alarm.rung for alarm in alarms))} if alarms else {}
 
     def _judged(self, part: str = "") -> dict[str, float]:
-        """Metrics of all protocols; their figures go to a folder of the run."""
-        figures = Path(self.trainer.default_root_dir) / "figures" / part
-        return self.protocols.evaluate(self.model, self.trainer.datamodule, self.device, figures)  # type: ignore[attr-defined]
+        """Metrics of all protocols, none where they fail; their figures go to a folder of the run."""
+        folder = Path(self.trainer.default_root_dir)
+        with kept_apart(folder, f"judgement {part}".rstrip()):
+            return self.protocols.evaluate(self.model, self.trainer.datamodule, self.device, folder, part)  # type: ignore[attr-defined]
+        return {}
 
     def configure_optimizers(self) -> Any:
         """Weight decay on matrices only, lr x B / 256, warm-up and a cosine to 0."""

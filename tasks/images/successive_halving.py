@@ -17,6 +17,7 @@ from runs.files import write_json
 from runs.record import instances
 from runs.record.callbacks import KeepLast, StopOnNonFiniteLoss
 from runs.record.instances import InstanceResult
+from runs.record.left_out import kept_apart
 from tasks.images.protocols.suite import Suite
 from tasks.images.ssl import SelfSupervised
 
@@ -106,10 +107,13 @@ class SuccessiveHalving(lightning.LightningModule):
 
     def _score(self, name: str, epochs: int) -> float:
         recipe = self._trained(name, epochs).to(self.device)
-        found = self.judge.evaluate(recipe, self._data, self.device, self._folder(name) / "figures")
-        if self.signal not in found:
+        found: dict[str, float] = {}
+        with kept_apart(Path(self.trainer.default_root_dir), f"{name} after {epochs} epochs"):
+            found = self.judge.evaluate(recipe, self._data, self.device, self._folder(name))
+        if found and self.signal not in found:
             raise ConfigError(f"task.signal is '{self.signal}', and task.judge reports {', '.join(found)}")
-        return found[self.signal] if math.isfinite(found[self.signal]) else 0.0
+        score = found.get(self.signal, 0.0)
+        return score if math.isfinite(score) else 0.0
 
     def _trained(self, name: str, epochs: int) -> Recipe:
         """The candidate after so many epochs; one whose loss diverges stays where it was."""
@@ -138,7 +142,7 @@ class SuccessiveHalving(lightning.LightningModule):
 
     def _record(self, winner: str, scores: Mapping[str, float], trained: Mapping[str, int]) -> None:
         folder = Path(self.trainer.default_root_dir)
-        judged = self.protocols.evaluate(self.candidates[winner]["model"], self._data, self.device, folder / "figures")
+        judged = self.protocols.evaluate(self.candidates[winner]["model"], self._data, self.device, folder)
         for index, name in enumerate(self.candidates):
             metrics = {self.signal: scores[name], "epochs": float(trained[name]), "chosen": float(name == winner)}
             metrics |= judged if name == winner else {}

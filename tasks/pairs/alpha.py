@@ -14,9 +14,9 @@ from models.ssl.parts.losses.alpha_cl import alpha_cl
 from models.ssl.parts.losses.dcl import dcl
 from models.ssl.parts.losses.nt_xent import nt_xent
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from tasks.pairs.labels import label
 from tasks.problems import ProblemTask
 
@@ -70,8 +70,11 @@ class AlphaTheory(ProblemTask):
         if index < self.drawn:
             from tasks.pairs.alpha_figures import alpha_figure
 
-            png = alpha_figure(problem, T, self.powers, metrics)
-            atomic_write(self.folder / "figures" / f"weights_{safe_name(problem.name)}.png", png)
+            draw(
+                self.folder,
+                f"weights_{safe_name(problem.name)}",
+                lambda: alpha_figure(problem, T, self.powers, metrics),
+            )
         return InstanceResult(index=index, name=name, metrics=metrics)
 
 

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from data.pairs.graph import PairGraph
 from data.pairs.linear_views import linear_views
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from solvers.spectral.linear_barlow import LinearBarlow, numerical_rank
 from solvers.spectral.references import canonical_variates, eigenmaps, largest_angle, top_eigenvectors
 from solvers.spectral.spectral_contrastive import SpectralContrastive
@@ -93,8 +93,11 @@ class SpectralTheory(ProblemTask):
         if index < self.drawn:
             from tasks.pairs.spectral_figures import spectral_figure
 
-            png = spectral_figure(problem, Z, embeddings)
-            atomic_write(self.folder / "figures" / f"spectra_{safe_name(problem.name)}.png", png)
+            draw(
+                self.folder,
+                f"spectra_{safe_name(problem.name)}",
+                lambda: spectral_figure(problem, Z, embeddings),
+            )
         return InstanceResult(index=index, name=name, metrics=metrics)
 
     def _against_eigenvectors(self, graph: PairGraph, Z: Float[np.ndarray, "n K"]) -> dict[str, float]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from data.pairs.modes import Modes
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from solvers.base import Budget
 from solvers.dynamics.linear_twins import FollowedTwins, Rates, TwinPath, effective_rank
 from tasks.pairs.twins_sgd import SGD, Comparison, compare
@@ -102,8 +102,11 @@ class LinearTwinsTheory(ProblemTask):
 
         own = self.solver.predictor.follows_correlation
         figure = set_predictor_figure if own else trained_figure
-        png = figure(self.solver.flow(modes, self.rates), path, comparison)
-        atomic_write(self.folder / "figures" / f"modes_{safe_name(modes.name)}.png", png)
+        draw(
+            self.folder,
+            f"modes_{safe_name(modes.name)}",
+            lambda: figure(self.solver.flow(modes, self.rates), path, comparison),
+        )
 
 
 def fate(path: TwinPath) -> dict[str, float]:

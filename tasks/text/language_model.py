@@ -15,9 +15,9 @@ from torchmetrics import MeanMetric
 
 from models.text.language_model import TransformerLanguageModel
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.record import instances
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from tasks.attention_entropy import AttentionEntropy
 from tasks.attention_maps import attention_maps_figure
 from tasks.text.attention_curve import columns, curve_figure, fall_and_stay
@@ -152,11 +152,11 @@ class LanguageModeling(lightning.LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         folder = Path(self.trainer.default_root_dir)
         instances.save(folder, InstanceResult(0, f"{data.name}/evaluation", metrics, log=columns(self.curve)))
-        atomic_write(folder / "figures" / "entropy.png", curve_figure(self.curve))
+        draw(folder, "entropy", lambda: curve_figure(self.curve))
         if self.maps:
             words = data.vocabulary.decode(data.evaluation_windows[0][0, :-1])
             shown = {f"step {step}": self.maps[step] for step in sorted(self.maps)}
-            atomic_write(folder / "figures" / "attention_maps.png", attention_maps_figure(shown, words))
+            draw(folder, "attention_maps", lambda: attention_maps_figure(shown, words))
 
     def configure_optimizers(self) -> Any:
         """Two parameter groups, the second (feed-forward) with its own rate; both decay with the epochs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from data.text.synthetic import CoOccurrence
 from data.text.vocabularies import Vocabulary
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.names import safe_name
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from solvers.base import Budget
 from solvers.dynamics.one_layer_path import FollowedDynamics, Path, fitting_time
 from tasks.problems import ProblemTask
@@ -108,7 +108,7 @@ class TheoryOfTraining(ProblemTask):
         if index < self.drawn:
             from tasks.text.theory_figures import theorem_figure
 
-            self._keep("theorems", problem, theorem_figure(path, paths, self.rates, entropy))
+            self._keep("theorems", problem, lambda: theorem_figure(path, paths, self.rates, entropy))
         if self.sgd is not None:
             rng = np.random.default_rng([self.seed, index])
             comparison = compare(self.solver, data, self.sgd, self.budget, rng)
@@ -116,7 +116,7 @@ class TheoryOfTraining(ProblemTask):
             if index < self.drawn:
                 from tasks.text.theory_figures import sgd_figure
 
-                self._keep("sgd", problem, sgd_figure(comparison))
+                self._keep("sgd", problem, lambda: sgd_figure(comparison))
         return InstanceResult(index=index, name=name, metrics=metrics)
 
     def _path(self, data: CoOccurrence, eta_y: float, horizon: float) -> Path:
@@ -124,5 +124,5 @@ class TheoryOfTraining(ProblemTask):
         times = fitting_time(data, eta_y) * np.geomspace(1e-3, horizon, self.points)
         return self.solver.follow(data, eta_y, self.eta_z, np.concatenate([[0.0], times]), self.budget)
 
-    def _keep(self, kind: str, problem: Vocabulary, png: bytes) -> None:
-        atomic_write(self.folder / "figures" / f"{kind}_{safe_name(problem.name)}.png", png)
+    def _keep(self, kind: str, problem: Vocabulary, make: Callable[[], bytes]) -> None:
+        draw(self.folder, f"{kind}_{safe_name(problem.name)}", make)

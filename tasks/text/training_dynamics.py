@@ -17,9 +17,9 @@ from data.text.synthetic import CoOccurrence
 from models.text.one_layer import OneLayerTransformer
 from runs.claims.published import load_published
 from runs.errors import ConfigError
-from runs.files import atomic_write
 from runs.record import instances
 from runs.record.instances import InstanceResult
+from runs.record.left_out import draw
 from tasks.text.attention_statistics import AttentionPath, slope
 from tasks.text.training_figures import attention_figure, entropy_figure
 
@@ -180,17 +180,20 @@ class TrainingDynamics(lightning.LightningModule):
         return trends
 
     def _draw(self, path: AttentionPath, entropy: Float[Tensor, "cells R"]) -> None:
-        folder = self._folder / "figures"
         if self.snapshots:
             shown = [i for i, step in enumerate(path.steps) if step in (*self.snapshots, self.steps)]
             steps = [path.steps[i] for i in shown]
             title = f"{self._data_name}, {self.cells[0].label}, seed {self.seeds[0]}"
             common = path.c.shape[-1] - path.distinct
-            atomic_write(folder / "attention.png", attention_figure(steps, path.c[shown, 0, 0].numpy(), common, title))
+            maps = path.c[shown, 0, 0].numpy()
+            draw(self._folder, "attention", lambda: attention_figure(steps, maps, common, title))
         if len(self.cells) > 1:
             grid = entropy.view(len(self.eta_z), len(self.ratio), -1).numpy()
-            drawn = entropy_figure(self.eta_z, self.ratio, grid, self._published(), self._data_name)
-            atomic_write(folder / "entropy.png", drawn)
+            draw(
+                self._folder,
+                "entropy",
+                lambda: entropy_figure(self.eta_z, self.ratio, grid, self._published(), self._data_name),
+            )
 
     def _published(self) -> dict[tuple[int, int], tuple[float, float | None]]:
         places = {cell.label: divmod(i, len(self.ratio)) for i, cell in enumerate(self.cells)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from runs.figures import COLOURS, png, sheet
+from runs.figures import COLOURS, literal, png, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def attention_figure(steps: Sequence[int], c: Float[np.ndarray, "moments K own"]
         axes.set_title(f"class {n}", fontsize="medium")
     panels[0].set_ylabel("token: common above the line,\ndistinct below, rarer first")
     figure.colorbar(image, ax=list(panels), label="attention $c_n$")
-    figure.suptitle(title)
+    figure.suptitle(literal(title))
     return png(figure)
 
 
@@ -68,7 +68,7 @@ def entropy_figure(
         axes.plot([], [], "D", color="grey", markerfacecolor="none", label="published")
     axes.set_xlabel(r"$\eta_Z$")
     axes.set_ylabel("entropy over distinct tokens, nats")
-    axes.set_title(title)
+    axes.set_title(literal(title))
     axes.legend(fontsize="small")
     return png(figure)
 

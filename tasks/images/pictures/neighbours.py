@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from runs.figures import COLOURS, png
+from runs.figures import COLOURS, literal, png
 from tasks.images.pictures.mosaic import mosaic, show
 from tasks.images.pictures.picture import Picture, spread_over
 from tasks.images.protocols.features import FeatureParts
@@ -40,7 +40,7 @@ def neighbours_figure(
     figure, grid = mosaic(len(queries), 1 + neighbours.shape[1])
     for row, axes in enumerate(grid):
         label = None if query_labels is None else int(query_labels[row])
-        name = "query" if label is None else classes[label] if classes else f"class {label}"
+        name = "query" if label is None else literal(classes[label][:24]) if classes else f"class {label}"
         show(axes[0], queries[row], name)
         for column in range(neighbours.shape[1]):
             frame = None

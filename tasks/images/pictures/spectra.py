@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from runs.errors import InvalidProblem
 from runs.figures import COLOURS, png, sheet
 from tasks.images.pictures.picture import Picture
 from tasks.images.protocols.features import FeatureParts
@@ -55,7 +56,15 @@ class Spectra(Picture):
     images: int = 25_600
 
     def draw(self, parts: FeatureParts, metrics: Mapping[str, float]) -> bytes:
-        """PNG of the eigenvalues of the centred covariances."""
+        """PNG of the eigenvalues of the centred covariances.
+
+        Raises
+        ------
+        InvalidProblem
+            All images have the same features.
+        """
         features = {"h": parts.train.h, "z": parts.train.z}
         spectra = {n: covariance_eigenvalues(f[: self.images]) for n, f in features.items() if f is not None}
+        if flat := [name for name, values in spectra.items() if not values[0] > 0]:
+            raise InvalidProblem(f"features {' and '.join(flat)} are the same for all images, and have no spectrum")
         return spectra_figure(spectra)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -13,7 +14,7 @@ from torch import nn
 
 from data.images.module import ImageData
 from runs.errors import ConfigError
-from runs.files import atomic_write
+from runs.record.left_out import draw, kept_apart
 from tasks.images.pictures.picture import Picture
 from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.features import FeatureParts, evaluating
@@ -53,8 +54,12 @@ class Suite:
         self.pictures = {name: each for name, each in (pictures or {}).items() if each is not None}
         self.extraction = extraction
 
-    def evaluate(self, model: nn.Module, data: ImageData, device: torch.device, folder: Path) -> dict[str, float]:
-        """All metrics by name, on every process; figures go to ``folder``.
+    def evaluate(
+        self, model: nn.Module, data: ImageData, device: torch.device, folder: Path, part: str = ""
+    ) -> dict[str, float]:
+        """All metrics by name, on every process; figures go to ``figures`` of the run's ``folder``, or a ``part`` of it.
+
+        A protocol or a figure that fails is left out, and the run's folder names it; the others are kept.
 
         All processes extract features together, then the first one evaluates. Test and inference modes of a trainer around
         the call, and its autocast, are lifted: protocols train probes, in float32, and a model of
@@ -70,7 +75,8 @@ class Suite:
         Raises
         ------
         ConfigError
-            A setting does not fit the data, a feature is not finite, or no protocol is left without labels.
+            A feature is not finite, two protocols report the same, none is left without labels, or the first error where all
+            protocols failed.
         """
         if not self.protocols and not self.pictures:
             return {}
@@ -79,20 +85,27 @@ class Suite:
         ranks = Ranks()
         with torch.inference_mode(False), torch.autocast(device.type, enabled=False), evaluating(model):
             parts = self.extraction.parts(image_parts(model, data, device, self.extraction.batch_size), data, ranks)
-            return ranks.from_first(lambda: self._judged(parts, folder))
+            return ranks.from_first(lambda: self._judged(parts, folder, part))
 
-    def _judged(self, parts: FeatureParts | None, folder: Path) -> dict[str, float]:
+    def _judged(self, parts: FeatureParts | None, folder: Path, part: str) -> dict[str, float]:
         assert parts is not None
         metrics: dict[str, float] = {}
+        errors: list[Exception] = []
         for name, protocol in self._possible(parts).items():
-            found = protocol.evaluate(parts)
+            found: dict[str, float] = {}
+            with kept_apart(folder, f"protocol {name}"):
+                try:
+                    found = protocol.evaluate(parts)
+                except Exception as error:
+                    errors.append(error)
+                    raise
             if twice := sorted(found.keys() & metrics.keys()):
                 raise ConfigError(f"protocols.{name} reports '{twice[0]}', and so does another; give it another name")
             metrics |= found
+        if errors and not metrics:
+            raise errors[0]
         for name, picture in self.pictures.items():
-            drawn = picture.draw(parts, metrics)
-            if drawn is not None:
-                atomic_write(folder / f"{name}.png", drawn)
+            draw(folder, f"{part}/{name}".lstrip("/"), partial(picture.draw, parts, metrics))
         return metrics
 
     def _possible(self, parts: FeatureParts) -> dict[str, Protocol]:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from runs.anytime import Trace
 from runs.claims.verdicts import CLAIM_COLUMNS, Verdict
+from runs.record.left_out import WARNING_FILE
 from runs.record.run_folder import RESULT_COLUMNS
-from runs.record.run_record import WARNING_FILE
 from runs.record.sweep_folder import load
 from runs.report import plots
 from runs.report.build import build, main, print_to_terminal

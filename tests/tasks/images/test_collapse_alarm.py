@@ -12,7 +12,7 @@ import torch
 from models.ssl.recipe import Recipe
 from models.ssl.simsiam import SimSiam
 from runs.errors import ConfigError
-from runs.record.run_record import WARNING_FILE
+from runs.record.left_out import WARNING_FILE
 from tasks.images.collapse_alarm import CollapseAlarm, likely_ingredients, symptoms
 from tests.models.ssl.joint_recipes import PREDICTOR, PROJECTOR, RECIPES, TinyEncoder, build
 from tests.tasks.images.noise_images import train

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,8 @@ import torch
 
 from runs.errors import ConfigError
 from runs.local_processes import on_processes
+from runs.record.left_out import WARNING_FILE
+from tasks.images.pictures.picture import Picture
 from tasks.images.pictures.spectra import Spectra
 from tasks.images.protocols.corruption import Corruption
 from tasks.images.protocols.extraction import Extraction
@@ -34,7 +37,7 @@ def suite(*protocols: Protocol, cache: Path | None = None) -> Suite:
 def test_metrics_of_all_protocols_and_figures(tmp_path: Path) -> None:
     metrics = suite(KNN(k=3), LinearLBFGS(), Collapse()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)
     assert {"knn", "linear", "linear_l2", "spread_h", "spread_z", "cosine_h"} <= set(metrics)
-    assert [path.name for path in tmp_path.iterdir()] == ["spectra.png"]
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")] == ["figures/spectra.png"]
 
 
 @pytest.mark.filterwarnings("ignore:rank_me")
@@ -93,6 +96,37 @@ class Brightness(Protocol):
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         return {"brightness": float(parts.test.h[:, 0].mean()), "training": float(parts.train.h.sum())}
+
+
+@dataclass(frozen=True)
+class Broken(Protocol):
+    """Fails in a way that nobody foresaw."""
+
+    def evaluate(self, parts: FeatureParts) -> dict[str, float]:
+        raise IndexError("index 3 is out of bounds")
+
+
+class BrokenPicture(Spectra):
+    """Fails too."""
+
+    def draw(self, parts: FeatureParts, metrics: Mapping[str, float]) -> bytes:
+        raise ConfigError("nothing to see")
+
+
+def test_a_protocol_and_a_figure_that_fail_are_named_and_the_others_kept(tmp_path: Path) -> None:
+    pictures: dict[str, Picture | None] = {"empty": BrokenPicture(), "spectra": Spectra()}
+    judged = Suite({"broken": Broken(), "knn": KNN(k=3)}, pictures, Extraction(None))
+    assert set(judged.evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)) == {"knn"}
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["spectra.png"]
+    assert (tmp_path / WARNING_FILE).read_text().splitlines() == [
+        "protocol broken is left out: IndexError: index 3 is out of bounds",
+        "figure empty is left out: nothing to see",
+    ]
+
+
+def test_where_every_protocol_fails_the_first_error_is_told(tmp_path: Path) -> None:
+    with pytest.raises(IndexError, match="index 3"):
+        suite(Broken()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)
 
 
 def test_corruption_replaces_the_test_images_alone() -> None:
