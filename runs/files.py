@@ -54,22 +54,29 @@ def _sync_folder(folder: Path) -> None:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write ``value`` as strict JSON (NaN and infinity become null), atomically."""
-    atomic_write(path, json.dumps(_finite(value), indent=2, allow_nan=False).encode() + b"\n")
+    atomic_write(path, json.dumps(plain(value), indent=2, allow_nan=False).encode() + b"\n")
 
 
 def read_json(path: Path | str) -> Any:
     """The content of a JSON file, or None where it is absent or not whole."""
     try:
         return json.loads(Path(path).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
         return None
 
 
-def _finite(value: Any) -> Any:
+def read_record(path: Path | str) -> dict[str, Any]:
+    """The mapping in a JSON file; an empty one where it is absent, not whole, or holds something else."""
+    found = read_json(path)
+    return found if isinstance(found, dict) else {}
+
+
+def plain(value: Any) -> Any:
+    """The value as strict JSON holds it: keys are texts, a number that is not finite is None, lists are lists."""
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy and torch scalars
         value = value.item()
     if isinstance(value, float) and value - value != 0:

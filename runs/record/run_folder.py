@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from runs.errors import ConfigError
-from runs.files import read_json, safe_yaml
+from runs.files import read_record
 from runs.record.left_out import WARNING_FILE
 from runs.record.run_record import RunStatus, status
+from runs.record.seal import SETTINGS, damage, edited, read_settings
 from runs.text import cleaned, one_line, printable
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
@@ -80,9 +80,14 @@ class Run:
         return one_line(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
 
     @property
+    def edited(self) -> bool:
+        """True if its file of settings is no longer what the run wrote."""
+        return self.usable and edited(self.folder, self.record)
+
+    @property
     def seed(self) -> int:
         seed = self.config.get("seed")
-        return seed if isinstance(seed, int) else 0
+        return seed if type(seed) is int else 0
 
     @property
     def seeds(self) -> list[int]:
@@ -91,8 +96,7 @@ class Run:
 
     @property
     def dataset(self) -> str:
-        data = self.config.get("data")
-        return str(data.get("name") or "") if isinstance(data, dict) else ""
+        return str(dictionary(self.config.get("data")).get("name") or "")
 
     @property
     def command(self) -> str:
@@ -111,14 +115,15 @@ class Run:
     @property
     def moments(self) -> list[float]:
         """Seconds at which gaps are reported besides the end."""
-        return [float(moment) for moment in dictionary(self.config.get("report")).get("at_seconds") or []]
+        given = dictionary(self.config.get("report")).get("at_seconds")
+        listed: list[Any] = given if isinstance(given, list) else [given]
+        return [float(moment) for moment in listed if _is_amount(moment)]
 
     @property
     def budget(self) -> dict[str, Any]:
         """``task.budget``: seconds and evaluations, either may be absent."""
-        task = self.config.get("task")
-        budget = task.get("budget") if isinstance(task, dict) else None
-        return budget if isinstance(budget, dict) else {}
+        budget = dictionary(dictionary(self.config.get("task")).get("budget"))
+        return {name: value for name, value in budget.items() if _is_amount(value)}
 
 
 def load_run(folder: Path) -> Run:
@@ -132,26 +137,26 @@ def load_run(folder: Path) -> Run:
         failure=_read(folder / "failure.json") if state == RunStatus.FAILED else {},
     )
     try:
-        config = _read_config(folder / "config.yaml", required=state == RunStatus.FINISHED)
+        if state == RunStatus.FINISHED and (wrong := damage(folder, run.record)):
+            raise ConfigError(wrong)
+        there = state == RunStatus.FINISHED or (folder / SETTINGS).exists()
+        config = cleaned(read_settings(folder)) if there else {}
         run = replace(run, config=config, method=str(config.get("method") or "?"))
         return _read_tables(run) if state == RunStatus.FINISHED else replace(run, cause=_why_unfinished(run))
-    except (OSError, ValueError, TypeError, KeyError, ConfigError) as error:
-        return replace(run, cause=f"cannot be read: {one_line(str(error))}"[:500])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, ConfigError) as error:
+        return replace(run, cause=f"cannot be read: {one_line(str(error))[:300]}; {_remedy(run)}")
 
 
-def _read_config(path: Path, required: bool) -> dict[str, Any]:
-    if not path.exists() and not required:
-        return {}
-    try:
-        config = safe_yaml(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path.name} is not valid YAML ({error})") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path.name}: expected a mapping of settings, found {type(config).__name__}")
-    config = cleaned(config)
-    if not isinstance(config.get("seed", 0), int):
-        raise ConfigError(f"{path.name}: seed must be an integer, found {config['seed']!r}")
-    return config
+def _remedy(run: Run) -> str:
+    """The command that does this run again, and of its sweep nothing else."""
+    command = sweep_command(run.folder.parent) or (run.command if run.environment.get("overrides") else "")
+    return f"this does it again: {command}" if command else "start it again, and it is done anew"
+
+
+def sweep_command(folder: Path) -> str:
+    """The shell line that makes the whole sweep in ``folder`` again; "" where the launcher left none."""
+    command = _read(folder / "sweep.json").get("command")
+    return shlex.join(str(text) for text in command) if isinstance(command, list) else ""
 
 
 def _why_unfinished(run: Run) -> str:
@@ -178,7 +183,9 @@ def _read_tables(run: Run) -> Run:
     path = run.folder / "traces.parquet"
     if not path.exists():
         return replace(run, results=results)
-    return replace(run, results=results, traces=_owned(_read_parquet(path, TRACE_COLUMNS), run))
+    traces = _owned(_read_parquet(path, TRACE_COLUMNS), run)
+    numbers = {"seconds": float, "evaluations": int, "objective": float, "bound": float, "maximize": bool}
+    return replace(run, results=results, traces=traces.astype(numbers))
 
 
 def _owned(table: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -208,8 +215,13 @@ def _qualified(instances: pd.Series, dataset: str) -> pd.Series:
     return instances.where(instances.str.contains("/"), f"{dataset}/" + instances) if dataset else instances
 
 
+def _is_amount(value: Any) -> bool:
+    """True for a positive, finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
 def _read(path: Path) -> dict[str, Any]:
-    return dictionary(cleaned(read_json(path)))
+    return cleaned(read_record(path))
 
 
 def dictionary(value: Any) -> dict[str, Any]:

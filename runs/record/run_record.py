@@ -26,11 +26,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from runs import environment, inputs
 from runs.errors import ConfigError, RepriseError
-from runs.files import atomic_write, read_json, safe_yaml, write_json
+from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
 from runs.names import NOT_PART_OF_A_RUN
 from runs.record.instances import InstanceResult, load_all, means, write_tables
+from runs.record.seal import damage, sealed
 
 if TYPE_CHECKING:
     from runs.loggers.log import RunLog
@@ -54,17 +55,20 @@ class RunStatus(StrEnum):
 def status(folder: Path | str) -> RunStatus:
     """Derive the status of a run folder from its files and its lock."""
     folder = Path(folder)
-    if read_json(folder / "metrics.json") is not None:
+    if read_record(folder / "metrics.json"):
         return RunStatus.FINISHED
     if _is_owned(folder):
         return RunStatus.RUNNING
-    return RunStatus.FAILED if read_json(folder / "failure.json") is not None else RunStatus.KILLED
+    return RunStatus.FAILED if read_record(folder / "failure.json") else RunStatus.KILLED
 
 
 def finished_whole(folder: Path) -> bool:
-    """True if the run is finished and no instance is without a result; else a new start works on what is missing."""
-    found = read_json(folder / "metrics.json")
-    return found is not None and not found.get("instance_errors")
+    """True if the run is finished, all that it wrote is as it was, and no instance is without a result.
+
+    Otherwise a new start works on what is missing.
+    """
+    found = read_record(folder / "metrics.json")
+    return bool(found) and not damage(folder, found) and not found.get("instance_errors")
 
 
 def changes(folder: Path, cfg: DictConfig) -> list[str]:
@@ -166,7 +170,7 @@ class RunRecord:
     @property
     def score(self) -> float | None:
         """The one number a sweeper optimises, from a finished record."""
-        return (read_json(self.folder / "metrics.json") or {}).get("score")
+        return read_record(self.folder / "metrics.json").get("score")
 
     @property
     def last_checkpoint(self) -> Path | None:
@@ -177,9 +181,7 @@ class RunRecord:
 
     def __enter__(self) -> RunRecord:
         if not self.is_main:
-            self._ended = (
-                status(self.folder) == RunStatus.FINISHED and not self.cfg.force and not changes(self.folder, self.cfg)
-            )
+            self._ended = finished_whole(self.folder) and not self.cfg.force and not changes(self.folder, self.cfg)
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
@@ -235,16 +237,14 @@ class RunRecord:
         wanted = self.cfg.get("score")
         if wanted and wanted not in metrics:
             raise ConfigError(f"score={wanted}: this run measures no such metric, only {', '.join(sorted(metrics))}")
-        write_json(
-            self.folder / "metrics.json",
-            {
-                "metrics": metrics,
-                "score": metrics.get(wanted) if wanted else None,
-                "wall_seconds": time.monotonic() - self._began,
-                "peak_memory_gib": environment.peak_memory_gib(),
-                "instance_errors": {result.label: result.error for result in results if result.error},
-            },
-        )
+        found = {
+            "metrics": metrics,
+            "score": metrics.get(wanted) if wanted else None,
+            "wall_seconds": time.monotonic() - self._began,
+            "peak_memory_gib": environment.peak_memory_gib(),
+            "instance_errors": {result.label: result.error for result in results if result.error},
+        }
+        write_json(self.folder / "metrics.json", sealed(self.folder, found))
 
     def _begin(self) -> None:
         if self.cfg.force and not self._begun_by_this_launch():
@@ -252,6 +252,8 @@ class RunRecord:
         elif found := changes(self.folder, self.cfg):
             _LOG.warning("%s", "; ".join([*found, f"what was there is kept in {self._set_aside()}"]))
         finished = finished_whole(self.folder)
+        if (before := read_record(self.folder / "metrics.json")) and (wrong := damage(self.folder, before)):
+            _LOG.warning("%s: what is missing is done again", wrong)
         self._ended = finished or (self._begun_by_this_launch() and not self._requeued())
         self._say_other_code()
         if not self._ended:
@@ -268,9 +270,8 @@ class RunRecord:
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["scheduler_job"] = _scheduler_job()
         before = self._about()
-        about["starts"] = 1 + (
-            before.get("starts") or before.get("lives") or 0
-        )  # "lives": of folders of older versions
+        starts = before.get("starts") or before.get("lives")  # its name in folders of older versions
+        about["starts"] = 1 + (starts if isinstance(starts, int) else 0)
         write_json(self.folder / "environment.json", about)
         self._revision = about["revision"]
 
@@ -285,7 +286,7 @@ class RunRecord:
         return job is not None and self._about().get("scheduler_job") == job
 
     def _about(self) -> dict[str, Any]:
-        return read_json(self.folder / "environment.json") or {}
+        return read_record(self.folder / "environment.json")
 
     def _say_other_code(self) -> None:
         before = self._about().get("code")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from runs.errors import ConfigError
-from runs.files import read_json
-from runs.record.run_folder import RESULT_COLUMNS, Run, dictionary, load_run
+from runs.files import read_record
+from runs.record.run_folder import RESULT_COLUMNS, Run, dictionary, load_run, sweep_command
+from runs.record.run_record import RunStatus
 from runs.record.variants import with_variants
 from runs.text import cleaned
 
@@ -37,14 +38,22 @@ class Sweep:
     @property
     def command(self) -> str:
         """The shell line that makes the whole sweep again; "" where the launcher left none."""
-        command = dictionary(cleaned(read_json(self.folder / "sweep.json"))).get("command")
-        return shlex.join(str(text) for text in command) if isinstance(command, list) else ""
+        return sweep_command(self.folder)
+
+    @property
+    def vanished(self) -> int:
+        """How many jobs of a sweep that is over have no folder here any more."""
+        about = read_record(self.folder / "sweep.json")
+        jobs = about.get("jobs")
+        over = "complete" in about and not any(run.status == RunStatus.RUNNING for run in self.runs)
+        return max(0, jobs - len(self.runs) - len(self.not_begun)) if over and isinstance(jobs, int) else 0
 
     @property
     def not_begun(self) -> list[str]:
         """Jobs of the sweep that never got as far as a folder, by their overrides."""
-        jobs = dictionary(cleaned(read_json(self.folder / "not_begun.json"))).get("jobs")
-        return [shlex.join(str(text) for text in job) for job in jobs or () if isinstance(job, list)]
+        jobs = cleaned(read_record(self.folder / "not_begun.json")).get("jobs")
+        jobs = jobs if isinstance(jobs, list) else []
+        return [shlex.join(str(text) for text in job) for job in jobs if isinstance(job, list)]
 
     @property
     def instance_errors(self) -> dict[tuple[str, str], list[Run]]:

@@ -61,7 +61,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     declared = Declared.of(sweep, conf)
     metrics, published = declared.metrics, declared.published
     lost_instances = _lost_instances(sweep)
-    problems = [*contradictions(ended), *_warnings(sweep), *declared.problems]
+    problems = [*contradictions(ended), *_warnings(sweep), *_of_the_records(sweep), *declared.problems]
     table = summarise(results, published, metrics)
     agreeing = agreements(results, published, metrics)
     judgements = [
@@ -125,6 +125,15 @@ def _warnings(sweep: Sweep) -> list[str]:
         warned = [run.warning for run in runs if run.warning]
         if warned:
             lines.append(f"{method}, {len(warned)} of {len(runs)} runs: {warned[0]}")
+    return lines
+
+
+def _of_the_records(sweep: Sweep) -> list[str]:
+    """What has happened to the records of runs that finished."""
+    lines = [f"{run.folder.name}: its config.yaml is not what the run wrote" for run in sweep.runs if run.edited]
+    if count := sweep.vanished:
+        again = f"; this does what is missing: {sweep.command}" if sweep.command else ""
+        lines.append(f"the folders of {count} of {count + len(sweep.runs)} jobs are gone{again}")
     return lines
 
 

@@ -19,7 +19,8 @@ from runs.claims.published import Published, load_published
 from runs.claims.statistics import Interval
 from runs.claims.verdicts import Judgement, Verdict, evaluate, to_frame
 from runs.errors import ConfigError
-from runs.files import atomic_write, read_json, safe_yaml
+from runs.files import atomic_write, read_record, safe_yaml
+from runs.record.run_record import RunStatus, status
 from runs.record.sweep_folder import load
 from runs.report import html
 
@@ -69,15 +70,15 @@ def latest_sweeps(outputs: Path, experiments: set[str]) -> dict[str, Path]:
     for folder in _run_folders(outputs):
         experiment = _experiment_of(folder)
         if experiment in experiments:
-            done = read_json(folder / "metrics.json") is not None
+            done = status(folder) == RunStatus.FINISHED
             found[experiment, folder.parent].append((done, (folder / "metrics.json").stat().st_mtime if done else 0.0))
     chosen: dict[str, tuple[bool, bool, float, Path]] = {}
     for (experiment, parent), runs in found.items():
         if any(done for done, _ in runs):
-            about = read_json(parent / "sweep.json")
-            jobs = about.get("jobs") if isinstance(about, dict) else None
-            whole = all(done for done, _ in runs) and len(runs) >= (jobs or 0)
-            candidate = about is not None, whole, max(time for _, time in runs), parent
+            about = read_record(parent / "sweep.json")
+            jobs = about.get("jobs")
+            whole = all(done for done, _ in runs) and len(runs) >= (jobs if isinstance(jobs, int) else 0)
+            candidate = bool(about), whole, max(time for _, time in runs), parent
             chosen[experiment] = max(chosen.get(experiment, candidate), candidate)
     return {experiment: folder for experiment, (*_, folder) in chosen.items()}
 

@@ -16,7 +16,7 @@ import pytest
 import launch
 from runs.files import read_json
 from runs.launch import command
-from runs.record.run_record import RunStatus, status
+from runs.record.run_record import RunStatus, finished_whole, status
 from tests.e2e.conftest import HERE
 
 ARGUMENTS = [
@@ -109,3 +109,17 @@ def test_a_run_whose_disk_fails_at_any_moment_ends_as_an_undisturbed_one_when_st
         pd.testing.assert_frame_equal(traces(folder), expected_traces)
         assert not list(outputs.rglob("*.part"))
     assert n > 20
+
+
+@pytest.mark.parametrize("name", ["results.parquet", "environment.json"])
+def test_what_was_truncated_since_is_written_again_by_the_same_command(
+    name: str, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(None, monkeypatch) == 0
+    folder = the_run(outputs)
+    expected = results(folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+    assert not finished_whole(folder)
+    assert run(None, monkeypatch) == 0
+    assert finished_whole(folder)
+    pd.testing.assert_frame_equal(results(folder), expected)
