@@ -89,10 +89,7 @@ def check(hardware: dict[str, Any]) -> None:
 
 
 def _plugins() -> list[Any]:
-    """Whole checkpoints; under SLURM submitit requeues a preempted job, and a second requeuer would start it twice."""
+    """Under SLURM submitit requeues a preempted job; a second requeuer would start it twice."""
     from pytorch_lightning.plugins.environments import SLURMEnvironment
 
-    from runs.record.training_checkpoint import AtomicCheckpointIO
-
-    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-    return [AtomicCheckpointIO(), *slurm]
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from runs.errors import SolverFailure
 from runs.interrupt import Interrupted
-from runs.record.training_checkpoint import BEFORE, replace_last
+from runs.record.training_checkpoint import BEFORE, AtomicCheckpointIO, replace_last
 
 
 class StopOnNonFiniteLoss(lightning.Callback):
@@ -64,6 +65,10 @@ class KeepLast(lightning.Callback):
         self._preempted = False
         self._previous: Any = None
         self._random_state: dict[str, Any] | None = None
+
+    def setup(self, trainer: Any, task: Any, stage: str) -> None:
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def on_fit_start(self, trainer: Any, task: Any) -> None:
         def note(number: int, frame: FrameType | None) -> None:

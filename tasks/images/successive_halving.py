@@ -18,6 +18,7 @@ from runs.record import instances
 from runs.record.callbacks import KeepLast, StopOnNonFiniteLoss
 from runs.record.instances import InstanceResult
 from runs.record.left_out import kept_apart
+from runs.record.training_checkpoint import LAST, recovered_last
 from tasks.images.protocols.suite import Suite
 from tasks.images.ssl import SelfSupervised
 
@@ -120,13 +121,13 @@ class SuccessiveHalving(lightning.LightningModule):
         recipe: Recipe = self.candidates[name]["model"]
         optimizer: Callable[..., torch.optim.Optimizer] = self.candidates[name]["optimizer"]
         task = SelfSupervised(recipe, optimizer, self.protocols, scheduled_epochs=self.epochs, **self.settings)
-        last = self._folder(name) / "checkpoints" / "last.ckpt"
+        last = recovered_last(self._folder(name))
         trainer = lightning.Trainer(
             max_epochs=epochs,
             accelerator=self.device.type if self.device.type == "cpu" else "gpu",
             devices=1,
             precision=self.trainer.precision,
-            callbacks=[KeepLast(), StopOnNonFiniteLoss()],
+            callbacks=[StopOnNonFiniteLoss(), KeepLast()],
             default_root_dir=self._folder(name),
             logger=False,
             enable_checkpointing=False,
@@ -135,7 +136,7 @@ class SuccessiveHalving(lightning.LightningModule):
         )
         try:
             with torch.inference_mode(False), torch.enable_grad():
-                trainer.fit(task, datamodule=self._data, ckpt_path=last if last.exists() else None, weights_only=True)
+                trainer.fit(task, datamodule=self._data, ckpt_path=last, weights_only=True)
         except SolverFailure as failure:
             _log.warning("%s: %s", name, failure)
         return recipe
@@ -147,7 +148,7 @@ class SuccessiveHalving(lightning.LightningModule):
             metrics = {self.signal: scores[name], "epochs": float(trained[name]), "chosen": float(name == winner)}
             metrics |= judged if name == winner else {}
             instances.save(folder, InstanceResult(index, f"{self._data.name}/test", metrics, method=name))
-        checkpoint = self._folder(winner) / "checkpoints" / "last.ckpt"
+        checkpoint = self._folder(winner) / LAST
         write_json(folder / "choice.json", {"recipe": winner, "checkpoint": str(checkpoint), self.signal: dict(scores)})
         self.log_dict(judged, batch_size=1)
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from runs.errors import SolverFailure
 from runs.record.callbacks import KeepLast
-from runs.record.training_checkpoint import BEFORE, LAST, AtomicCheckpointIO, recovered_last
+from runs.record.training_checkpoint import BEFORE, LAST, recovered_last
 
 STEPS = 6
 
@@ -48,7 +48,6 @@ def train(folder: Path, task: Line, **options: Any) -> None:
         max_epochs=1,
         default_root_dir=folder,
         callbacks=[KeepLast(0)],
-        plugins=[AtomicCheckpointIO()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
