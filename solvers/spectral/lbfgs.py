@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -9,12 +10,19 @@ import numpy as np
 from runs import interrupt
 from runs.errors import SolverFailure
 
+STATIONARY = 1e-6
+"""Largest component of a gradient, relative to the value, at what counts as a stationary point."""
+
+_LOG = logging.getLogger(__name__)
+
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 """From an array to its value and its gradient, of the array's shape."""
 
 
 def minimise(objective: Objective, start: np.ndarray, iterations: int) -> np.ndarray:
-    """A stationary point reached from ``start``, or the last iterate, both of the shape that the objective takes.
+    """A stationary point reached from ``start``, of the shape that the objective takes.
+
+    Where the search ends at a slope, as it does when the iterations are used up, a warning gives it.
 
     Raises
     ------
@@ -36,6 +44,9 @@ def minimise(objective: Objective, start: np.ndarray, iterations: int) -> np.nda
     interrupt.check()
     if not np.isfinite(found.fun):
         raise SolverFailure(f"L-BFGS ended at a value of {found.fun}; the objective or its start is out of range")
+    slope = float(np.abs(found.jac).max())
+    if slope > STATIONARY * max(1.0, abs(found.fun)):
+        _LOG.warning("L-BFGS ended after %d iterations at a gradient of %.2g, at no optimum", found.nit, slope)
     return found.x.reshape(start.shape)
 
 

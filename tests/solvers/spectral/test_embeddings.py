@@ -77,6 +77,23 @@ def test_weak_vicreg_shrinks_and_costs_no_more_than_uncorrelated_embeddings_of_t
         assert Z.std(0, ddof=1).max() < 0.4
 
 
+def test_weak_vicreg_ends_at_one_optimum_from_any_start() -> None:
+    weight = 1.2 * eigenmaps(GRAPH, K)[0].sum()
+    losses = [
+        graph_vicreg_loss(GRAPH.laplacian, GraphVICReg(K, weight).embed(GRAPH, rng(seed)), weight, 0.0)[0]
+        for seed in range(3)
+    ]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
+
+
+def test_a_search_that_ends_at_a_slope_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    minimise(lambda x: (float(np.sum(x**4)), 4 * x**3), np.full(3, 5.0), 2)
+    assert "L-BFGS ended after 2 iterations at a gradient of" in caplog.text
+    caplog.clear()
+    minimise(lambda x: (float(np.sum(x**2)), 2 * x), np.full(3, 5.0), 20)
+    assert not caplog.text
+
+
 def test_no_scale_of_a_weak_vicreg_embedding_is_better() -> None:
     """At scale t the terms are 2 t^2 Tr(Z^T L Z) / n, w (1 - t mean std) and w t^4 sum_{i != j} C_ij^2 / K."""
     weight = 1.2 * eigenmaps(GRAPH, K)[0].sum()
@@ -123,6 +140,7 @@ def test_an_objective_without_a_value_is_a_failure() -> None:
         (lambda: GraphVICReg(1, 1.0), "dimension is 1"),
         (lambda: GraphVICReg(2, -1.0), "weight is -1"),
         (lambda: GraphVICReg(2, 1.0, roundings=[0.0]), "roundings"),
+        (lambda: GraphVICReg(2, 1.0, starts=0), "starts is 0"),
     ],
 )
 def test_settings_that_make_no_embedding_are_named(make: Callable[[], Any], message: str) -> None:
