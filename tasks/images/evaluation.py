@@ -67,6 +67,7 @@ class CheckpointEvaluation(lightning.LightningModule):
     def test_step(self, batch: Any, index: int) -> None:
         """The protocols, once."""
         folder = Path(self.trainer.default_root_dir)
+        self.protocols.check(self.network, self.data)
         metrics = self.protocols.evaluate(self.network, self.data, self.device, folder)
         self.log_dict(metrics, batch_size=1)
         if self.trainer.is_global_zero:

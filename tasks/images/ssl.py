@@ -105,7 +105,7 @@ class SelfSupervised(lightning.LightningModule):
         self.length = TrainingLength(1, 1)
 
     def setup(self, stage: str) -> None:
-        """Compare data and recipe, and share the batch norms among the processes."""
+        """Compare data, recipe and protocols, and share the batch norms among the processes."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if self.model.uses_labels and not data.classes:
             raise ConfigError(
@@ -122,6 +122,7 @@ class SelfSupervised(lightning.LightningModule):
                 f"recipe {type(self.model).__name__} needs labelled images beside each batch; add "
                 "+data/support@data.support=balanced"
             )
+        self.protocols.check(self.model, data)
         if self.probe is None and self.probe_lr is not None and data.classes:
             self.probe = OnlineProbe(self.model.encoder.width, len(data.classes), self.probe_lr)  # type: ignore[arg-type]
         if self.trainer.world_size > 1 and self.sync_batch_norm:

@@ -95,6 +95,8 @@ class SuccessiveHalving(lightning.LightningModule):
         """All rounds; a result per candidate, and the choice in ``choice.json``."""
         if self.trainer.world_size > 1:
             raise ConfigError("the search runs on one process; use hardware=cpu or hardware=gpu")
+        for suite, where in ((self.judge, "task.judge"), (self.protocols, "task.protocols")):
+            suite.check(next(iter(self.candidates.values()))["model"], self._data, where)
         alive = list(self.candidates)
         scores: dict[str, float] = {}
         trained: dict[str, int] = {}

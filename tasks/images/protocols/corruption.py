@@ -15,7 +15,7 @@ from runs.errors import ConfigError, nearest
 from tasks.images.protocols.features import FeatureParts, Features, extract
 from tasks.images.protocols.images import ImageParts
 from tasks.images.protocols.knn import KNN
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes, checked_within
 
 
 @final
@@ -51,6 +51,10 @@ class Corruption(Protocol):
                 f"corruption.kinds is {list(self.kinds)} and severities {list(self.severities)}; give one kind or more, and "
                 f"severities from 1 to {SEVERITIES}"
             )
+
+    def check(self, sizes: Sizes) -> None:
+        """As the protocol does."""
+        checked_within("of", self.of, sizes)
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         """Metrics by kind and severity, and their means."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from runs.errors import ConfigError
 from tasks.images.protocols.features import FeatureParts
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes
 from tasks.images.representation.spectrum import require_finite
 
 
@@ -110,6 +110,11 @@ class KNN(Protocol):
             raise ConfigError(f"{self.name}.temperature is {self.temperature}; give a positive number")
         if self.chunk < 1:
             raise ConfigError(f"{self.name}.chunk is {self.chunk}; give at least 1")
+
+    def check(self, sizes: Sizes) -> None:
+        """There must be k training images."""
+        if not 1 <= self.k <= sizes.train:
+            raise ConfigError(f"k is {self.k}, and there are {sizes.train} training images; give 1 to {sizes.train}")
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         """``name``: accuracy in percent."""

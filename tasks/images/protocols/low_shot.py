@@ -13,7 +13,7 @@ from torch import Tensor
 from data.images.subset import per_class
 from runs.errors import ConfigError, nearest
 from tasks.images.protocols.features import FeatureParts
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes, checked_within
 
 
 def stratified(
@@ -87,6 +87,16 @@ class LowShot(Protocol):
             raise ConfigError(f"{self.name}.per_class is {self.per_class}; give at least 1")
         if self.splits < 1:
             raise ConfigError(f"{self.name}.splits is {self.splits}; give at least 1")
+
+    def check(self, sizes: Sizes) -> None:
+        """Every class must have the images, and what is chosen must be enough for the protocol."""
+        least = min((size for size in sizes.per_class if size), default=0)
+        if self.per_class is not None and self.per_class > least:
+            raise ConfigError(
+                f"per_class is {self.per_class}, and a class has {least} training images; give 1 to {least}"
+            )
+        chosen = [self.per_class or max(1, round((self.fraction or 0.0) * size)) for size in sizes.per_class if size]
+        checked_within("of", self.of, sizes._replace(train=sum(chosen), per_class=chosen))
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         """``<name>``, and ``<name>_std`` over the splits, 0 for a single one."""

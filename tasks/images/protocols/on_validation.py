@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from tasks.images.protocols.features import FeatureParts
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes, checked_within
 
 
 @final
@@ -23,6 +23,10 @@ class OnValidation(Protocol):
     """
 
     protocol: Protocol
+
+    def check(self, sizes: Sizes) -> None:
+        """As the protocol does."""
+        checked_within("protocol", self.protocol, sizes)
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:
         images = parts.images and replace(parts.images, test=parts.images.validation)

@@ -12,14 +12,14 @@ from typing import final
 import torch
 from torch import nn
 
-from data.images.module import ImageData
+from data.images.module import SPLITS, ImageData
 from runs.errors import ConfigError
 from runs.record.left_out import draw, kept_apart
 from tasks.images.pictures.picture import Picture
 from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.features import FeatureParts, evaluating
 from tasks.images.protocols.images import ImageParts
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes, checked_within
 from tasks.images.protocols.ranks import Ranks
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,32 @@ class Suite:
         self.protocols = {name: each for name, each in (protocols or {}).items() if each is not None}
         self.pictures = {name: each for name, each in (pictures or {}).items() if each is not None}
         self.extraction = extraction
+
+    def check(self, model: nn.Module, data: ImageData, where: str = "task.protocols") -> None:
+        """Refuse what does not fit the data, before anything is trained on them.
+
+        Parameters
+        ----------
+        model, data
+            As for :meth:`evaluate`.
+        where
+            The setting that these protocols are.
+
+        Raises
+        ------
+        ConfigError
+            A setting does not fit the data, a part has no images, or no protocol is left without labels: names the setting.
+        """
+        if not self.protocols and not self.pictures:
+            return
+        train, validation, test = (data.clean(split) for split in SPLITS)
+        labels = train.labels
+        width = getattr(getattr(model, "encoder", model), "width", None)
+        sizes = Sizes(
+            len(train), len(validation), len(test), () if labels is None else torch.bincount(labels).tolist(), width
+        )
+        for name, protocol in self._possible(labels is not None).items():
+            checked_within(f"{where}.protocols.{name}", protocol, sizes)
 
     def evaluate(
         self, model: nn.Module, data: ImageData, device: torch.device, folder: Path, part: str = ""
@@ -91,7 +117,10 @@ class Suite:
         assert parts is not None
         metrics: dict[str, float] = {}
         errors: list[Exception] = []
-        for name, protocol in self._possible(parts).items():
+        possible = self._possible(parts.train.labels is not None)
+        if left_out := ", ".join(name for name in self.protocols if name not in possible):
+            _log.warning("the images have no labels, so these protocols are left out: %s", left_out)
+        for name, protocol in possible.items():
             found: dict[str, float] = {}
             with kept_apart(folder, f"protocol {name}"):
                 try:
@@ -108,18 +137,15 @@ class Suite:
             draw(folder, f"{part}/{name}".lstrip("/"), partial(picture.draw, parts, metrics))
         return metrics
 
-    def _possible(self, parts: FeatureParts) -> dict[str, Protocol]:
-        if parts.train.labels is not None:
+    def _possible(self, labelled: bool) -> dict[str, Protocol]:
+        if labelled:
             return self.protocols
         possible = {name: protocol for name, protocol in self.protocols.items() if not protocol.supervised}
-        left_out = ", ".join(name for name in self.protocols if name not in possible)
         if self.protocols and not possible:
             raise ConfigError(
-                f"protocols {left_out} need labels and the images have none; sort the images into a folder per class, or "
-                "choose task/protocols=label_free"
+                f"protocols {', '.join(self.protocols)} need labels and the images have none; sort the images into a folder "
+                "per class, or choose task/protocols=label_free"
             )
-        if left_out:
-            _log.warning("the images have no labels, so these protocols are left out: %s", left_out)
         return possible
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from runs.errors import ConfigError
 from tasks.images.protocols.features import FeatureParts
-from tasks.images.protocols.protocol import Protocol
+from tasks.images.protocols.protocol import Protocol, Sizes
 from tasks.images.representation.spectrum import covariance_eigenvalues, require_finite
 
 NOTHING = 1e-12
@@ -67,6 +67,13 @@ class AlphaReQ(Protocol):
         if not 1 <= self.first <= self.last - 2:
             raise ConfigError(
                 f"alpha_req.first is {self.first} and last {self.last}; the fit needs three eigenvalues or more, from 1"
+            )
+
+    def check(self, sizes: Sizes) -> None:
+        """The spectrum must reach beyond the first eigenvalue of the fit."""
+        if sizes.width is not None and sizes.width < self.first + 2:
+            raise ConfigError(
+                f"first is {self.first}, and h has only {sizes.width} dimensions; give at most {sizes.width - 2}"
             )
 
     def evaluate(self, parts: FeatureParts) -> dict[str, float]:

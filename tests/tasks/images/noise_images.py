@@ -12,6 +12,8 @@ from torch.utils.data import TensorDataset
 from data.images.views.view_set import Views
 from data.loading import ResumableLoader
 from models.ssl.recipe import Recipe
+from tasks.images.protocols.extraction import Extraction
+from tasks.images.protocols.suite import Suite
 from tasks.images.ssl import SelfSupervised
 
 
@@ -55,7 +57,7 @@ def train(
     trainer_settings: dict[str, Any] = options.pop("trainer", {})
     resume = options.pop("resume", None)
     optimizer = options.pop("optimizer", lambda groups: torch.optim.SGD(groups, lr=1.6, momentum=0.9, weight_decay=0.1))
-    task = SelfSupervised(recipe, optimizer, protocols=None, **{"warmup": 0.5, **options})  # type: ignore[arg-type]
+    task = SelfSupervised(recipe, optimizer, Suite(None, None, Extraction(None)), **{"warmup": 0.5, **options})  # type: ignore[arg-type]
     trainer = lightning.Trainer(
         max_epochs=epochs,
         accelerator="cpu",

@@ -40,6 +40,9 @@ class Judge:
     def __init__(self, ratings: dict[str, float]) -> None:
         self.ratings, self.asked = ratings, list[str]()
 
+    def check(self, model: Any, data: Any, where: str = "") -> None:
+        pass
+
     def evaluate(self, model: Any, data: Any, device: Any, folder: Path) -> dict[str, float]:
         name = type(model).__name__
         self.asked.append(name)

@@ -21,9 +21,12 @@ from tasks.images.protocols.extraction import Extraction
 from tasks.images.protocols.features import FeatureParts
 from tasks.images.protocols.knn import KNN
 from tasks.images.protocols.linear_lbfgs import LinearLBFGS
+from tasks.images.protocols.low_shot import LowShot
+from tasks.images.protocols.on_validation import OnValidation
 from tasks.images.protocols.protocol import Protocol
 from tasks.images.protocols.sgd_probe import SGDProbe
 from tasks.images.protocols.suite import Suite
+from tasks.images.representation.alpha_req import AlphaReQ
 from tasks.images.representation.collapse import Collapse
 from tasks.images.representation.rank_me import RankMe
 from tests.tasks.images.tiny_images import HOST, TinyNet, TinyRecipe, tiny_data, tiny_parts
@@ -127,6 +130,22 @@ def test_a_protocol_and_a_figure_that_fail_are_named_and_the_others_kept(tmp_pat
 def test_where_every_protocol_fails_the_first_error_is_told(tmp_path: Path) -> None:
     with pytest.raises(IndexError, match="index 3"):
         suite(Broken()).evaluate(TinyRecipe(), tiny_data(), HOST, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (KNN(k=1000), r"task\.protocols\.protocols\.judge\.k is 1000, and there are \d+ training images; give 1 to"),
+        (OnValidation(KNN(k=1000)), r"judge\.protocol\.k is 1000"),
+        (Corruption(KNN(k=0)), r"judge\.of\.k is 0"),
+        (LowShot(KNN(k=2), "knn", per_class=900), r"judge\.per_class is 900, and a class has \d+ training images"),
+        (LowShot(KNN(k=20), "knn", fraction=0.01), r"judge\.of\.k is 20, and there are \d training images"),
+        (AlphaReQ(first=10_000, last=20_000), r"judge\.first is 10000, and h has only \d+ dimensions"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_known_before_anything_is_trained(protocol: Protocol, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Suite({"judge": protocol}, None, Extraction(None)).check(TinyRecipe(), tiny_data())
 
 
 def test_corruption_replaces_the_test_images_alone() -> None:
