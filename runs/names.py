@@ -18,6 +18,30 @@ NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "me
 """Where results go, how they are shown and what else a sweep compares does not change what a run is."""
 
 
+def task_overrides(hydra: Any) -> list[str]:
+    """The overrides of a command or a job as they were written, Hydra's own left out.
+
+    ``hydra`` is the configuration's node. Read as other values are, ``x=${seed}`` would be ``x=0``.
+    """
+    texts: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return [str(text) for text in texts]
+
+
+def part_of_a_run(override: str) -> bool:
+    """Whether an override can change what a run is; see :data:`NOT_PART_OF_A_RUN`."""
+    return _node(override) not in NOT_PART_OF_A_RUN
+
+
+def is_hydras(override: str) -> bool:
+    """Whether an override is about Hydra's own node."""
+    return _node(override) == "hydra"
+
+
+def _node(override: str) -> str:
+    """The node of the configuration that an override is about."""
+    return re.split(r"[.@/:=]", override.lstrip("+~"), maxsplit=1)[0]
+
+
 def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
     """Ten hex digits of a hash of the composed configuration, less :data:`NOT_PART_OF_A_RUN`.
 
@@ -62,11 +86,16 @@ def run_name(cfg: DictConfig) -> str:
     return f"{plain_name(readable)[:89]}-{fingerprint(cfg)}"
 
 
-def sweep_name(cfg: DictConfig) -> str:
-    """Folder name of a sweep: experiment and fingerprint of the base configuration, its overrides and swept values."""
+def sweep_name(cfg: DictConfig, experiments: Iterable[str] = ()) -> str:
+    """Folder name of a sweep: experiment and fingerprint of the base configuration, its overrides and swept values.
+
+    ``experiments`` are those of a sweep through several.
+    """
     swept = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
-    unimportant = NOT_PART_OF_A_RUN | {"experiment"}  # its content counts: a figure may be another view of a table
-    given = [text for text in cfg.hydra.overrides.task if text.split("=")[0].lstrip("+~") not in unimportant]
+    # The experiment's content counts, not its name: a figure may be another view of a table
+    given = [text for text in task_overrides(cfg.hydra) if part_of_a_run(text) and not text.startswith("experiment=")]
+    if experiments:
+        return f"own-{fingerprint(cfg, [*given, *experiments])}"
     return f"{cfg.experiment}-{fingerprint(cfg, [*swept, *given])}"
 
 

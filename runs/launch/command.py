@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError, nearest
-from runs.files import read_json
-from runs.launch.rows import choices
+from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
+from runs.launch.mistakes import CONF, all_keys, clear_mistakes, is_configuration, nearest_listed
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 USAGE_ERROR = 2
-RENAMED = {"data/tables": "data/tabular"}
-"""Groups whose choices had another name."""
+
+REFUSED = {
+    "config_name": "experiment=NAME chooses what to run",
+    "config_path": "--config-dir FOLDER adds a folder of your own",
+    "experimental_rerun": "the command that a run's report prints makes it again",
+}
+"""Options of Hydra's that would be ignored, and what to do instead."""
 
 Job = Callable[[Any], float | None]
 
@@ -69,7 +70,8 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from runs.launch.config_folder import register
+    from runs.launch.config_folder import ConfigLoader, compose, register
+    from runs.launch.settings import check, plain_seed
     from runs.names import register_resolvers
 
     register_resolvers()
@@ -79,6 +81,9 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     options, rest = parser.parse_known_args(arguments)
     if unknown := [text for text in rest if text.startswith("-")]:
         raise ConfigError(f"unknown option {unknown[0]}; `python launch.py --help` lists what there is")
+    for name, remedy in REFUSED.items():
+        if getattr(options, name) is not None:
+            raise ConfigError(f"--{name.replace('_', '-')} does nothing here; {remedy}")
     options.overrides += rest
     register()
     if options.hydra_help or options.info is not None or options.shell_completion:
@@ -86,28 +91,26 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(job)()
         return 0
     hydra.version.setbase("1.3")
-    application = Hydra.create_main_hydra2("launch", _search_path(options.config_dir))
+    loader = ConfigLoader(_search_path(options.config_dir))
+    application = Hydra("launch", loader)
+    GlobalHydra.instance().initialize(application)
     _replace_plugin_configurations()
+    overrides = [plain_seed(text) for text in options.overrides]
     try:
         if options.cfg:
-            with _clear_mistakes(application, options.overrides):
-                application.show_cfg("config", options.overrides, options.cfg, options.package, options.resolve)
+            with clear_mistakes(loader, overrides):
+                application.show_cfg("config", overrides, options.cfg, options.package, options.resolve)
             return 0
-        with _clear_mistakes(application, options.overrides):
-            cfg = application.compose_config(
-                "config",
-                options.overrides,
-                RunMode.MULTIRUN,
-                with_log_configuration=False,
-                validate_sweep_overrides=False,
-            )
+        cfg = compose(loader, overrides)
         if options.where:
-            print(_where(application, cfg, options.overrides, options.where))
+            print(_where(application, cfg, overrides, options.where))
             return 0
-        mode = RunMode.MULTIRUN if options.multirun or cfg.hydra.mode == RunMode.MULTIRUN else RunMode.RUN
-        overrides = [text for text in options.overrides if not text.startswith("hydra.mode=")]
+        sweeps = not options.run and (options.multirun or cfg.hydra.mode == RunMode.MULTIRUN)
+        mode = RunMode.MULTIRUN if sweeps else RunMode.RUN
+        overrides = [text for text in overrides if not text.startswith("hydra.mode=")]
         overrides.append(f"hydra.mode={mode.name}")
         HydraConfig.instance().set_config(cfg)
+        check(cfg)
         if mode == RunMode.MULTIRUN:
             from runs.launch.sweep import run_sweep
 
@@ -126,8 +129,8 @@ def _where(application: Any, cfg: Any, overrides: list[str], key: str) -> str:
     composition = Composition(application.config_loader, overrides)
     if told := render(composition, cfg, key):
         return told
-    known = [*composition.groups(), *_all_keys(application, overrides)]
-    raise ConfigError(f"nothing sets '{key}' here{_nearest(key, known)}")
+    known = [*composition.groups(), *all_keys(application.config_loader, overrides)]
+    raise ConfigError(f"nothing sets '{key}' here{nearest_listed(key, known)}")
 
 
 def _prepare_ray(arguments: list[str]) -> None:
@@ -167,6 +170,10 @@ def _search_path(config_dir: str | None) -> Any:
 
 
 def _run_once(application: Any, job: Job, overrides: list[str]) -> int:
+    from omegaconf import OmegaConf
+
+    from runs.launch.reporting import report, show_as
+
     errors: list[Exception] = []
 
     def guarded(cfg: Any) -> float | None:  # Hydra would print two more lines about an exception
@@ -176,101 +183,13 @@ def _run_once(application: Any, job: Job, overrides: list[str]) -> int:
             errors.append(error)
             return None
 
-    with _clear_mistakes(application, overrides):
+    with clear_mistakes(application.config_loader, overrides):
         result = application.run("config", guarded, overrides)
     if errors:
         raise errors[0]
-    return report(Path(result.hydra_cfg.hydra.runtime.output_dir))
-
-
-def report(folder: Path) -> int:
-    """Build the report of a run and print its summary; both are there already if nothing has happened since."""
-    told, finished = folder / "summary.txt", folder / "metrics.json"
-    if told.exists() and finished.exists() and told.stat().st_mtime >= finished.stat().st_mtime:
-        print(told.read_text(), end="")
-        return 1 if (read_json(finished) or {}).get("instance_errors") else 0
-    from runs.report.build import build, print_to_terminal
-
-    summary = build(folder)
-    print_to_terminal(summary)
-    return 0 if summary.whole else 1
-
-
-@contextlib.contextmanager
-def _clear_mistakes(application: Any, overrides: list[str]) -> Iterator[None]:
-    """Turn what Hydra says of an unusable configuration into a :class:`ConfigError` with the nearest name."""
-    from hydra.errors import HydraException
-
-    try:
-        yield
-    except HydraException as error:
-        raise ConfigError(_composition_mistake(application, overrides, error)) from error
-
-
-def _composition_mistake(application: Any, overrides: list[str], error: BaseException) -> str:
-    text = str(error)
-    if found := re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']+)'", text):
-        wanted = found.group(1)
-        group, _, name = wanted.rpartition("/")
-        if group in RENAMED:
-            return f"'{wanted}' is now '{RENAMED[group]}/{name}'"
-        return f"there is no '{wanted}'{_nearest(wanted, _choices_like(application, wanted))}"
-    if found := re.search(r"Could not override '([^']+)'\.\s*No match in the defaults list", text):
-        group = found.group(1)
-        known = sorted({choice.group for choice in choices(CONF)})
-        return f"nothing chooses '{group}' here{_nearest(group, known)}"
-    if found := re.search(r"Could not override '([^']+)'", text):
-        return f"there is no setting '{found.group(1)}'{_nearest(found.group(1), _all_keys(application, overrides))}"
-    if type(error).__name__ == "OverrideParseException":
-        return f"'{getattr(error, 'override', text)}' is not a setting=value: {' '.join(text.split())}"
-    cause = error.__cause__ or error
-    return " ".join(f"{text} {cause if cause is not error and str(cause) not in text else ''}".split())
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    return nearest(name, known, "`python launch.py --help` lists what there is")
-
-
-def _choices_like(application: Any, wanted: str) -> list[str]:
-    """All that the group which ``wanted`` names offers, as ``group/choice``; that of all groups if there is none."""
-    folders = [Path(source.path) for source in application.config_loader.get_sources() if source.scheme() == "file"]
-    found = [f"{choice.group}/{choice.name}" for folder in folders for choice in choices(folder)]
-    if wanted.startswith("hydra/"):
-        group = wanted.rsplit("/", 1)[0]
-        found += [f"{group}/{name}" for name in application.config_loader.get_group_options(group)]
-    top = wanted.split("/")[0]
-    same = [name for name in found if name.split("/")[0] == top]
-    return same or found
-
-
-def _all_keys(application: Any, overrides: list[str]) -> list[str]:
-    """Dotted names of all settings, composed from the group choices and the overrides that do work."""
-    from hydra.types import RunMode
-    from omegaconf import DictConfig, open_dict
-
-    is_group = application.config_loader.repository.group_exists
-    groups = [text for text in overrides if is_group(text.split("=")[0].split("@")[0].lstrip("+~"))]
-    cfg = application.compose_config("config", groups, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
-    keys: list[str] = []
-
-    def walk(node: DictConfig, prefix: str) -> None:
-        for key in node:
-            keys.append(f"{prefix}{key!s}")
-            child = node._get_node(key)
-            if isinstance(child, DictConfig) and not (
-                child._is_none() or child._is_missing() or child._is_interpolation()
-            ):
-                walk(child, f"{prefix}{key!s}.")
-
-    with open_dict(cfg):
-        del cfg["hydra"]
-    walk(cfg, "")
-    return keys
-
-
-def is_configuration(error: BaseException) -> bool:
-    """True for what Hydra and OmegaConf raise when a configuration is unusable."""
-    return type(error).__module__.split(".")[0] in ("hydra", "omegaconf")
+    folder = Path(result.hydra_cfg.hydra.runtime.output_dir)
+    show_as(folder, OmegaConf.to_container(result.cfg.report, resolve=True))
+    return report(folder)
 
 
 def explain(error: BaseException) -> str | None:

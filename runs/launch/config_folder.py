@@ -6,19 +6,29 @@ known wherever files are, and a user's own folder may have tables of its own, wh
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import os
 from pathlib import Path
 
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from runs.errors import ConfigError
+from runs.launch.mistakes import clear_mistakes
 from runs.launch.rows import SUFFIX, Table, read_table
+from runs.launch.settings import check
+
+NOT_COMPOSED = "not_composed"
+"""Where the configuration of a job says why it is not the job's; its folder is called so, too."""
 
 
 class FileConfigSource(file_config_source.FileConfigSource):
@@ -77,6 +87,57 @@ class FileConfigSource(file_config_source.FileConfigSource):
         group, _, name = config_path.removesuffix(".yaml").rpartition("/")
         table = self._table(group)
         return (table if table and name in table.rows else None), name
+
+
+class ConfigLoader(ConfigLoaderImpl):
+    """Hydra's, whose job of a sweep that cannot be composed is a job that says why: the others of the sweep go on."""
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The configuration of one job, with :data:`NOT_COMPOSED` where there can be none."""
+        try:
+            with clear_mistakes(self, sweep_overrides):
+                cfg = super().load_sweep_config(master_config, sweep_overrides)
+                OmegaConf.select(cfg, "hydra.sweep.subdir")
+                check(cfg)
+                return cfg
+        except ConfigError as error:
+            cfg = copy.deepcopy(master_config)
+            digest = hashlib.sha256(repr(sweep_overrides).encode()).hexdigest()[:10]
+            flags: list[str] = ["struct", "readonly"]
+            off: list[bool | None] = [False, False]
+            with flag_override(cfg, flags, off), flag_override(cfg.hydra, flags, off):
+                cfg[NOT_COMPOSED] = str(error)
+                cfg.hydra.sweep.subdir = f"{NOT_COMPOSED}-{digest}"
+                cfg.hydra.overrides.task = sweep_overrides
+            return cfg
+
+
+def compose(loader: ConfigLoader, overrides: list[str]) -> DictConfig:
+    """What all jobs of a command have in common; of the first experiment where it sweeps through several.
+
+    Raises
+    ------
+    ConfigError
+        Nothing can be composed so; names the setting and the nearest that there is.
+    """
+    with clear_mistakes(loader, overrides):
+        several = swept_experiments(loader, overrides)
+        one = [text for text in overrides if not text.startswith("experiment=")]
+        return loader.load_configuration(
+            "config",
+            [*one, f"experiment={several[0]}"] if several else overrides,
+            RunMode.MULTIRUN,
+            validate_sweep_overrides=False,
+        )
+
+
+def swept_experiments(loader: ConfigLoader, overrides: list[str]) -> list[str]:
+    """The experiments that a command sweeps through; none if it names one."""
+    texts = [text for text in overrides if text.startswith("experiment=")]
+    for override in OverridesParser.create(config_loader=loader).parse_overrides(texts):
+        if override.is_discrete_sweep():
+            return list(override.sweep_string_iterator())
+    return []
 
 
 def register() -> None:

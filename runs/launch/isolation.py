@@ -20,6 +20,9 @@ from typing import Any
 from runs import child
 from runs.files import read_json
 from runs.interrupt import Interrupted
+from runs.launch.config_folder import NOT_COMPOSED
+from runs.launch.jobs import Ledger
+from runs.names import task_overrides
 from runs.record.run_record import changes, finished_whole, record_failure
 
 REQUEUE_PATIENCE_SECONDS = 15.0
@@ -38,12 +41,17 @@ class Isolated:
     """
 
     job: Job
+    ledger: Ledger
 
     def __call__(self, cfg: Any) -> float | None:
         from hydra.core.hydra_config import HydraConfig
 
         hydra = HydraConfig.get()
-        folder = Path(hydra.runtime.output_dir)
+        folder, overrides = Path(hydra.runtime.output_dir), task_overrides(hydra)
+        self.ledger.note(overrides, folder)
+        if wrong := cfg.get(NOT_COMPOSED):
+            record_failure(folder, "ConfigError", wrong, overrides)
+            return None
         metrics = read_json(folder / "metrics.json")
         if not cfg.force and metrics is not None and finished_whole(folder) and not changes(folder, cfg):
             return metrics.get("score")
@@ -51,9 +59,9 @@ class Isolated:
         asked, code = _run(self.job, cfg)
         metrics = read_json(folder / "metrics.json")
         if asked:
-            _pass_on(asked, metrics is not None, folder, list(hydra.overrides.task))
+            _pass_on(asked, metrics is not None, folder, overrides)
         elif metrics is None and (code < 0 or (code > 0 and not (folder / "failure.json").exists())):
-            record_failure(folder, "Killed", _cause(code), list(hydra.overrides.task))
+            record_failure(folder, "Killed", _cause(code), overrides)
         return (metrics or {}).get("score")
 
 

@@ -16,7 +16,7 @@ from runs.errors import ConfigError
 SUFFIX = ".rows.yaml"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = re.compile(r"#\s*@package\s+(\S+)")
-_NOT_CHOICES = frozenset({"claims", "metrics", "published"})
+NOT_CHOICES = frozenset({"claims", "metrics", "published"})
 """What an experiment's folder holds besides experiments."""
 
 
@@ -154,5 +154,5 @@ def _offered(conf: Path, path: Path) -> Iterator[Choice]:
     if path.name.endswith(SUFFIX):
         group = str(path.relative_to(conf)).removesuffix(SUFFIX)
         yield from (Choice(group, row.name, path, row) for row in read_table(path).rows.values() if row.name[0] != "_")
-    elif path.parent != conf and path.stem[0] != "_" and path.stem not in _NOT_CHOICES:
+    elif path.parent != conf and path.stem[0] != "_" and path.stem not in NOT_CHOICES:
         yield Choice(str(path.parent.relative_to(conf)), path.stem, path)

@@ -6,8 +6,8 @@ jobs that a dying worker took down with it, and always ends with the report and 
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -24,11 +24,15 @@ from runs import child, inputs
 from runs.environment import config_dir
 from runs.errors import ConfigError, require
 from runs.files import write_json
+from runs.launch.config_folder import NOT_COMPOSED, ConfigLoader, swept_experiments
 from runs.launch.isolation import Isolated
-from runs.launch.jobs import begun, configuration, is_complete, not_begun
+from runs.launch.jobs import Job, Ledger, begun, configuration, is_complete, meaning
+from runs.launch.launcher import launch_jobs
+from runs.launch.mistakes import clear_mistakes
 from runs.launch.progress import Display
+from runs.launch.reporting import show_as
 from runs.launch.slurm import how_to_cancel
-from runs.names import jobs_at_once, sweep_name
+from runs.names import is_hydras, jobs_at_once, sweep_name
 from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, status
 
 GRACE_SECONDS = 60.0
@@ -54,9 +58,11 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     ConfigError
         The sweep has no jobs (an empty glob, say).
     """
-    _refuse_what_cannot_be_swept(cfg)
-    folder = Path(cfg.paths.outputs).expanduser().absolute() / cfg.paper / sweep_name(cfg)
-    jobs = grid(application, cfg)
+    _refuse_what_cannot_be_swept(cfg, overrides)
+    several = swept_experiments(application.config_loader, overrides)
+    folder = Path(cfg.paths.outputs).expanduser().absolute()
+    folder = folder / ("own" if several else cfg.paper) / sweep_name(cfg, several)
+    jobs = grid(application, cfg, overrides)
     if jobs is not None and not jobs:
         raise ConfigError("this sweep has no jobs: a glob(*) that matches nothing, or an empty list of values")
     alone = one_data_set(cfg, jobs or [])
@@ -65,37 +71,49 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             f"data.path replaces every data set of this sweep; each job runs once, as with {alone[0]}", file=sys.stderr
         )
         jobs = [job for job in jobs or [] if alone[0] in job]
+    _check_jobs(application.config_loader, cfg, jobs or [])
     own = ["--config-dir", str(config_dir())] if config_dir() else []
+    shown = OmegaConf.to_container(cfg.report, resolve=True)
     about = {
-        "paper": cfg.paper,
-        "experiment": f"{cfg.paper}/{cfg.experiment}",
+        "paper": "own" if several else cfg.paper,
+        "experiment": "own/own" if several else f"{cfg.paper}/{cfg.experiment}",
         "command": ["python", "launch.py", *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
         "jobs": len(jobs) if jobs is not None else None,
-        "configuration": configuration(application, jobs),
+        "configuration": configuration(application, jobs, shown),
     }
-    if not cfg.force and is_complete(folder, about, jobs):
+    ledger = Ledger(folder, meaning(application, jobs))
+    if not cfg.force and is_complete(ledger, about, jobs):
         print((folder / "summary.txt").read_text(), end="")
         return 0
     _say_what_changed(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "sweep.json", about)
-    overrides = [*overrides, *alone, f"hydra.sweep.dir={_quoted(folder)}", *_batches(cfg)]
     os.environ[LAUNCH_VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
     began = time.time()
+    todo = jobs if cfg.force or jobs is None else ledger.to_launch(jobs)
+    for one in todo or []:
+        ledger.forget(one)
+    for nothing in folder.glob(f"{NOT_COMPOSED}-*"):
+        shutil.rmtree(nothing)
+    code = 0
     with Display(folder, len(jobs) if jobs is not None else None) as display:
-        while True:
-            seen = len(begun(folder))
-            code = _supervise(application, job, overrides, folder, display)
+        while todo is None or todo:
+            launch = partial(launch_jobs, application, Isolated(job, ledger), overrides, folder, _batches(cfg, todo))
+            code = _supervise(launch, display)
             if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
                 print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)
                 if _launcher(cfg) == "submitit_slurm":
                     print(how_to_cancel(folder, began, str(cfg.hydra.launcher.name)), file=sys.stderr)
                 return 128 - code
             _await_survivors(folder, display)
-            missing = not_begun(jobs, folder)
-            if not missing or len(begun(folder)) == seen:
+            left = [one for one in todo or [] if ledger.run_of(one) is None]
+            if len(left) == len(todo or []):
                 break
-    code = _conclude(folder, missing, code, began)
+            todo = left
+    if not several:
+        for run in begun(folder):
+            show_as(run, shown)
+    code = _conclude(folder, [one for one in jobs or [] if ledger.run_of(one) is None], code, began)
     write_json(folder / "sweep.json", about | {"complete": code == 0})
     return code
 
@@ -106,7 +124,13 @@ def _say_what_changed(folder: Path) -> None:
         print(f"{line}: {runs} runs begin anew; what they left is kept in {folder / SUPERSEDED}", file=sys.stderr)
 
 
-def _refuse_what_cannot_be_swept(cfg: DictConfig) -> None:
+def _refuse_what_cannot_be_swept(cfg: DictConfig, overrides: list[str]) -> None:
+    for text in overrides:
+        if (name := text.lstrip("+").split("=")[0]) in ("hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.dir"):
+            raise ConfigError(
+                f"{name} does nothing here: what a sweep goes through names its folder, by which it is found again; "
+                "paths.outputs=FOLDER (or REPRISE_OUTPUTS) puts all of it elsewhere"
+            )
     for group, plugins in _PLUGINS.items():
         chosen = cfg.hydra.runtime.choices.get(group)
         if chosen in plugins:
@@ -129,12 +153,15 @@ def _sweeper(cfg: DictConfig) -> str:
     return str(cfg.hydra.runtime.choices.get("hydra/sweeper"))
 
 
-def _batches(cfg: DictConfig) -> list[str]:
-    """submitit_local would start every job of the sweep at once."""
-    unlimited = _sweeper(cfg) == "basic" and cfg.hydra.sweeper.max_batch_size is None
-    if _launcher(cfg) != "submitit_local" or not unlimited:
-        return []
-    return [f"hydra.sweeper.max_batch_size={jobs_at_once(cfg.hardware.threads)}"]
+def _batches(cfg: DictConfig, jobs: list[Job] | None) -> list[list[Job]] | None:
+    """The jobs that are given to the launcher together; submitit_local would start all of them at once."""
+    if jobs is None:
+        return None
+    most = cfg.hydra.sweeper.get("max_batch_size")
+    if most is None and _launcher(cfg) == "submitit_local":
+        most = jobs_at_once(cfg.hardware.threads)
+    most = most or len(jobs)
+    return [jobs[start : start + most] for start in range(0, len(jobs), most)]
 
 
 def _await_survivors(folder: Path, display: Display) -> None:
@@ -144,21 +171,44 @@ def _await_survivors(folder: Path, display: Display) -> None:
         time.sleep(0.5)
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def grid(application: Any, cfg: DictConfig) -> list[list[str]] | None:
+def grid(application: Any, cfg: DictConfig, overrides: list[str]) -> list[Job] | None:
     """The overrides of every job, or None where a sweeper chooses them as it goes (optuna)."""
     if _sweeper(cfg) != "basic":
         return None
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    given = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create(config_loader=application.config_loader)
-    batches = BasicSweeper.split_arguments(parser.parse_overrides([*given, *cfg.hydra.overrides.task]), None)
+    loader = application.config_loader
+    # What the first of several experiments sweeps is its own
+    params = {} if swept_experiments(loader, overrides) else cfg.hydra.sweeper.params or {}
+    given = [text for text in overrides if not is_hydras(text)]
+    parser = OverridesParser.create(config_loader=loader)
+    with clear_mistakes(loader, overrides):
+        parsed = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *given])
+        batches = BasicSweeper.split_arguments(parsed, None)
     return [list(job) for job in batches[0]] if batches else []
+
+
+def _check_jobs(loader: ConfigLoader, cfg: DictConfig, jobs: list[Job]) -> None:
+    """Refuse the mistakes that can be found without a third of a second per job, which composing takes."""
+    with_it: dict[str, Job] = {}
+    for job in jobs:
+        for text in job:
+            with_it.setdefault(text, job)
+    suspects = [job for text, job in with_it.items() if _is_suspect(loader, text)]
+    for job in [*jobs[:1], *suspects]:
+        if wrong := loader.load_sweep_config(cfg, job).get(NOT_COMPOSED):
+            raise ConfigError(wrong)
+
+
+def _is_suspect(loader: ConfigLoader, override: str) -> bool:
+    """Whether an override chooses what there is not, or is a value that :func:`check` may refuse."""
+    key, _, value = override.partition("=")
+    group = key.lstrip("+~").partition("@")[0]
+    if loader.repository.group_exists(group):
+        plain = re.fullmatch(r"[\w./-]+", value) and value != "null"
+        return bool(plain) and not loader.repository.config_exists(f"{group}/{value}")
+    return (key == "seed" and not value.isdecimal()) or key.split(".")[0] in ("report", "paper", "experiment", "score")
 
 
 def one_data_set(cfg: DictConfig, jobs: list[list[str]]) -> list[str]:
@@ -169,13 +219,10 @@ def one_data_set(cfg: DictConfig, jobs: list[list[str]]) -> list[str]:
     return names[:1] if replaced and len(set(names)) > 1 else []
 
 
-def _supervise(
-    application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path, display: Display
-) -> int:
-    """Run Hydra's launcher in a child until it ends; returns its exit code, or minus the signal that we were sent."""
-    work = partial(_launch_jobs, application, job, overrides, folder)
+def _supervise(launch: Callable[[], None], display: Display) -> int:
+    """Run a launcher in a child until it ends; returns its exit code, or minus the signal that we were sent."""
     signals: dict[int, child.Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    with child.forked(work, signals, death=signal.SIGTERM, to_group=True) as launcher:
+    with child.forked(launch, signals, death=signal.SIGTERM, to_group=True) as launcher:
         deadline = float("inf")
         while (code := launcher.wait(0.2)) is None:
             if launcher.asked:
@@ -186,27 +233,6 @@ def _supervise(
         display.update(at_once=True)
         launcher.end(WORKERS_PATIENCE_SECONDS)
     return -launcher.asked[0] if launcher.asked else code
-
-
-def _launch_jobs(application: Any, job: Callable[[Any], float | None], overrides: list[str], folder: Path) -> None:
-    """In the child: run the sweep. Never returns, so that what a launcher leaves behind cannot hold up the end."""
-    code = 1
-    try:
-        log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        application.multirun("config", Isolated(job), overrides)
-        code = 0
-    except BaseException as error:
-        import traceback
-
-        traceback.print_exc()
-        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code & 255)
 
 
 def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -> int:

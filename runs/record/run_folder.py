@@ -18,6 +18,8 @@ from runs.text import cleaned, one_line, printable
 
 RESULT_COLUMNS = ["paper", "experiment", "method", "instance", "seed", "metric", "value"]
 TRACE_COLUMNS = ["instance", "seconds", "evaluations", "objective", "bound", "maximize"]
+SHOWN_FILE = "report.json"
+"""In a run's folder: settings of the report that were given after the run."""
 WHOLE = "all"
 """Instance name of a metric that belongs to a run as a whole."""
 
@@ -115,7 +117,8 @@ class Run:
     @property
     def moments(self) -> list[float]:
         """Seconds at which gaps are reported besides the end."""
-        given = dictionary(self.config.get("report")).get("at_seconds")
+        shown = read_record(self.folder / SHOWN_FILE) or dictionary(self.config.get("report"))
+        given = shown.get("at_seconds")
         listed: list[Any] = given if isinstance(given, list) else [given]
         return [float(moment) for moment in listed if _is_amount(moment)]
 

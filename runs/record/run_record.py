@@ -29,7 +29,7 @@ from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
-from runs.names import NOT_PART_OF_A_RUN
+from runs.names import NOT_PART_OF_A_RUN, task_overrides
 from runs.record.instances import InstanceResult, load_all, means, write_tables
 from runs.record.seal import damage, sealed
 
@@ -158,7 +158,7 @@ class RunRecord:
         return cls(
             Path(hydra.runtime.output_dir),
             cfg,
-            list(hydra.overrides.task),
+            task_overrides(hydra),
             in_sweep=str(hydra.mode).endswith("MULTIRUN"),
         )
 

@@ -8,10 +8,12 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from runs.record.run_folder import load_run
 from tests.e2e.conftest import Launcher
 
 
@@ -114,6 +116,79 @@ def test_a_finished_sweep_is_told_again_without_its_launcher_until_something_is_
     (launch.folders()[0] / "metrics.json").unlink()
     assert launch(*arguments).returncode == 0
     assert log.exists() and sum(executions(journal).values()) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda words: [words[0], *reversed(words[1:])],
+        lambda words: [*words, "logger=tensorboard", "debug=true"],
+        lambda words: [*words, "hydra/launcher=joblib", "report.at_seconds=5"],
+    ],
+    ids=["another order", "another logger", "another launcher and report"],
+)
+def test_the_same_sweep_in_other_words_finds_its_runs(launch: Launcher, tmp_path: Path, change: Any) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "seed=1,2", "+text='of ${seed}'")
+    for words in (arguments, change(arguments)):
+        run = launch(*words)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "never began" not in run.stderr
+    assert executions(journal) == {"ok 1": 1, "ok 2": 1}
+    assert len(list(launch.outputs.rglob("report.html"))) == 1
+    overrides = json.loads((launch.folders()[0] / "environment.json").read_text())["overrides"]
+    assert "+text='of ${seed}'" in overrides
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_only_the_missing_job_is_launched(launch: Launcher, tmp_path: Path, launcher: str) -> None:
+    journal = tmp_path / "journal"
+    arguments = misbehaving(journal, "seed=range(0,6)", f"hydra/launcher={launcher}")
+    assert launch(*arguments).returncode == 0
+    log = next(launch.outputs.rglob("launcher.log"))
+    log.unlink()
+    (launch.folders()[3] / "metrics.json").unlink()
+    assert launch(*arguments).returncode == 0
+    assert "1 jobs" in log.read_text() and "seed=0" not in log.read_text()
+    assert executions(journal)["ok 3"] == 2 and executions(journal).total() == 7
+
+
+def test_a_job_that_cannot_be_composed_costs_no_other(launch: Launcher, tmp_path: Path) -> None:
+    arguments = misbehaving(tmp_path / "journal", "method=a,'${absent}',b", "hydra/launcher=joblib")
+    run = launch(*arguments)
+    assert run.returncode == 1
+    assert "ConfigError: Interpolation key 'absent' not found" in run.stdout
+    assert len(launch.metrics()) == 2
+
+
+def test_several_experiments_are_swept_with_the_settings_they_share(launch: Launcher, tmp_path: Path) -> None:
+    arguments = misbehaving(tmp_path / "journal", "task.seconds=0")
+    arguments[1] = "experiment=toy/misbehaving,toy/collecting"
+    run = launch(*arguments, "seed=1")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert sorted(launch.metrics()) == sorted(run.name for run in launch.folders())
+    assert len(launch.metrics()) == 2
+
+
+def test_a_report_is_made_anew_with_other_settings_of_the_same_runs(launch: Launcher) -> None:
+    search = ["experiment=lb_relax/one", "data=ilp/ca_demo", "data.count=1", "seed=01"]
+    search += ["task.budget={seconds:null,evaluations:3}", "-m", "solver=lns/random,lns/rins"]
+    for shown, there in (([], False), (["report.at_seconds=0.5"], True), ([], False)):
+        run = launch(*search, *shown)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert ("_at_0.5_seconds" in next(launch.outputs.rglob("report.csv")).read_text()) is there
+    assert [json.loads((path / "environment.json").read_text())["starts"] for path in launch.folders()] == [1, 1]
+
+
+def test_the_report_of_a_run_is_made_anew_too(launch: Launcher, tmp_path: Path) -> None:
+    arguments = ["experiment=toy/misbehaving", f"task.journal='{tmp_path / 'journal'}'"]
+    moments = []
+    for shown in ([], ["report.at_seconds=[2,3]"], []):
+        assert launch(*arguments, *shown).returncode == 0
+        (folder,) = launch.folders()
+        moments.append(load_run(folder).moments)
+    assert moments == [[], [2.0, 3.0], []]
+    assert executions(tmp_path / "journal").total() == 1
 
 
 def test_a_sweep_leaves_the_files_of_the_report_contract(launch: Launcher, tmp_path: Path) -> None:

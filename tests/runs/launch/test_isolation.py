@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from runs.interrupt import Interrupted
 from runs.launch import isolation, sweep
+from runs.launch.jobs import Ledger
+from runs.launch.launcher import launch_jobs
 
 
 class Quiet:
@@ -28,12 +31,13 @@ class Application:
         self.act = act
 
     def multirun(self, name: str, task: Any, overrides: list[str]) -> None:
-        os.write(1, f"launching {overrides}".encode())
+        os.write(1, f"launching {overrides[:1]}".encode())
         self.act()
 
 
 def supervised(act: Any, folder: Path) -> int:
-    return sweep._supervise(Application(act), lambda cfg: None, ["a=1"], folder, Quiet())  # type: ignore[arg-type]
+    work = isolation.Isolated(lambda cfg: None, Ledger(folder, "meaning"))
+    return sweep._supervise(partial(launch_jobs, Application(act), work, ["a=1"], folder, None), Quiet())  # type: ignore[arg-type]
 
 
 def stop_us(number: int) -> None:

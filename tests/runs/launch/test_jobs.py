@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from runs.files import write_json
-from runs.launch.jobs import configuration, is_complete
+from runs.files import atomic_write, write_json
+from runs.launch.jobs import Ledger, configuration, is_complete, meaning
 from runs.launch.slurm import how_to_cancel
 from runs.launch.sweep import one_data_set
 
@@ -27,16 +27,43 @@ def test_files_that_replace_generated_instances_are_solved_once_not_once_per_dat
     assert one_data_set(DRAWN, on_files(BOTH)) == ["data=a"]
 
 
-@pytest.mark.parametrize("name", ["complete", "settled"])  # "settled" was its name once
-def test_a_complete_sweep_is_known_by_its_record(name: str, tmp_path: Path) -> None:
+def test_a_complete_sweep_is_known_by_its_record(tmp_path: Path) -> None:
     for file in ("summary.txt", "report.html"):
         (tmp_path / file).touch()
-    about = {"configuration": "digest"}
+    about, ledger = {"configuration": "digest"}, Ledger(tmp_path, "meaning")
     for found in (True, False):
-        write_json(tmp_path / "sweep.json", about | {name: found})
-        assert is_complete(tmp_path, about, []) is found
-    write_json(tmp_path / "sweep.json", {"configuration": "another", name: True})
-    assert not is_complete(tmp_path, about, [])
+        write_json(tmp_path / "sweep.json", about | {"complete": found})
+        assert is_complete(ledger, about, []) is found
+    write_json(tmp_path / "sweep.json", {"configuration": "another", "complete": True})
+    assert not is_complete(ledger, about, [])
+
+
+def finished(ledger: Ledger, job: list[str], run: str, **record: object) -> None:
+    ledger.note(job, ledger.folder / run)
+    atomic_write(ledger.folder / run / "config.yaml", b"seed: 1")
+    write_json(ledger.folder / run / "metrics.json", record)
+
+
+def test_a_job_is_known_in_any_order_and_whatever_is_shown_of_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "meaning")
+    finished(ledger, ["solver=a", "data.path=${seed}", "seed=1"], "run")
+    more = ["logger=wandb", "debug=true", "report.at_seconds=[1]", "hydra/launcher=ray", "+paths.cache=x", "methods={}"]
+    assert ledger.run_of(["seed=1", *more, "solver=a", "data.path=${seed}"]) == tmp_path / "run"
+    assert ledger.run_of(["seed=2", "solver=a", "data.path=${seed}"]) is None
+    assert Ledger(tmp_path, "another").run_of(["solver=a", "data.path=${seed}", "seed=1"]) is None
+
+
+def test_only_a_job_whose_run_lacks_nothing_is_done(tmp_path: Path) -> None:
+    ledger, job = Ledger(tmp_path, "meaning"), ["seed=1"]
+    assert ledger.to_launch([job]) == [job]
+    ledger.note(job, tmp_path / "run")
+    assert ledger.run_of(job) is None, "it died before it left a record"
+    finished(ledger, job, "run", instance_errors={"a": "could not be read"})
+    assert ledger.run_of(job) and ledger.to_launch([job])
+    finished(ledger, job, "run")
+    assert ledger.to_launch([job]) == []
+    ledger.forget(job)
+    assert ledger.run_of(job) is None
 
 
 @pytest.mark.parametrize(
@@ -53,17 +80,25 @@ def test_a_sweep_keeps_its_data_sets_otherwise(cfg, jobs: list[list[str]]) -> No
     assert one_data_set(cfg, jobs) == []
 
 
+def application(place: str) -> SimpleNamespace:
+    places = [SimpleNamespace(path=path) for path in ("pkg://hydra.conf", place, "structured://")]
+    loader = SimpleNamespace(get_search_path=lambda: SimpleNamespace(get_path=lambda: places))
+    return SimpleNamespace(config_loader=loader)
+
+
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_a_changed_configuration_file_is_another_configuration(tmp_path: Path, form: str) -> None:
-    places = [SimpleNamespace(path=path) for path in ("pkg://hydra.conf", form.format(tmp_path), "structured://")]
-    loader = SimpleNamespace(get_search_path=lambda: SimpleNamespace(get_path=lambda: places))
-    application = SimpleNamespace(config_loader=loader)
+    app = application(form.format(tmp_path))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "a.yaml").write_text("width: 3")
-    before = configuration(application, BOTH)
-    assert configuration(application, BOTH) == before != configuration(application, BOTH[:1])
+    before, meant = configuration(app, BOTH), meaning(app, BOTH)
+    again = [[*reversed(job), "logger=wandb"] for job in reversed(BOTH)]
+    assert configuration(app, again) == before != configuration(app, BOTH[:1])
+    assert configuration(app, BOTH, {"at_seconds": [1]}) != before
+    (tmp_path / "model" / "claims.yaml").write_text("[]")
+    assert meaning(app, BOTH) == meant and configuration(app, BOTH) != before
     (tmp_path / "model" / "a.yaml").write_text("width: 4")
-    assert configuration(application, BOTH) != before
+    assert meaning(app, BOTH) != meant
 
 
 def test_the_jobs_that_stay_in_the_queue_are_named_without_those_of_earlier_launches(tmp_path: Path) -> None:

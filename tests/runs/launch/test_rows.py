@@ -15,7 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 
-from runs.launch import command
+from runs.launch import command, mistakes
 from runs.launch.config_folder import register
 from runs.launch.help import render
 from runs.launch.rows import choices, names, read_table
@@ -52,6 +52,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         },
     )
     monkeypatch.setattr(command, "CONF", folder)
+    monkeypatch.setattr(mistakes, "CONF", folder)
     return folder
 
 
@@ -179,7 +180,7 @@ def test_an_old_name_is_answered_with_the_new_one(
 ) -> None:
     assert command.main(lambda cfg: None, ["experiment=ssl/tabular_small", "data=tables/wine", "--cfg", "job"]) == 2
     assert "'data/tables/wine' is now 'data/tabular/wine'" in capsys.readouterr().err
-    for new in command.RENAMED.values():
+    for new in mistakes.RENAMED.values():
         assert names(CONF, new)
 
 
