@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,26 +17,32 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from data.download import DataFile
-from data.loading import one_by_one
-from data.text.corpus import Vocabulary
-from runs.errors import ConfigError, at_least
+from data.loading import one_by_one, place
+from data.text.corpus import TOKENS, Vocabulary
+from runs.errors import ConfigError, at_least, nearest
+from runs.text import printable
+
+_log = logging.getLogger(__name__)
 
 HELD_OUT = 0.1
 """Share of a single text, at its end, that evaluates instead of training."""
+MANY_UNKNOWN = 0.1
+"""Share of unknown words that is worth a warning."""
 
 
 class ContiguousText(pl.LightningDataModule):
     """Words of one text to train on and of another to evaluate on, in batches (columns, context + 1) of word ids.
 
-    The vocabulary is that of the training text. Batches come in the order of the text, the same in every epoch; a resumed
-    epoch goes on where it stopped. Under ``torch.distributed`` the ranks share the columns of every batch equally.
+    The vocabulary is that of the training text, or of all of a text of your own. Batches come in the order of the text, the
+    same in every epoch; a resumed epoch goes on where it stopped. Under ``torch.distributed`` the ranks share the columns of
+    every batch equally.
 
     Parameters
     ----------
     name
         Name of the pair of texts; a text of your own is called by its file.
     vocabulary_size
-        Words that get an id of their own, the most frequent ones, ``<unk>`` included.
+        At most so many words get an id of their own, the most frequent ones, ``<unk>`` included.
     train, evaluation
         The two texts; not read if ``path`` is given.
     path
@@ -46,6 +53,13 @@ class ContiguousText(pl.LightningDataModule):
         Tokens per sequence.
     evaluation_batches
         Batches, spread evenly over the evaluation text, on which training is watched; the test takes all.
+    tokens
+        What words are: "words", between white space, or "characters", for texts without spaces.
+
+    Attributes
+    ----------
+    own
+        Whether the text is one of your own, whose size decides that of the network's tables.
     """
 
     name: str  # Lightning's own attribute, here never None
@@ -60,6 +74,7 @@ class ContiguousText(pl.LightningDataModule):
         batch_size: int = 20,
         context: int = 35,
         evaluation_batches: int = 10,
+        tokens: str = "words",
     ) -> None:
         super().__init__()
         if path is None and (train is None or evaluation is None):
@@ -71,7 +86,10 @@ class ContiguousText(pl.LightningDataModule):
             context=(context, 1),
             evaluation_batches=(evaluation_batches, 1),
         )
-        self.name = name if path is None else Path(path).stem
+        if tokens not in TOKENS:
+            raise ConfigError(f"data.tokens is '{tokens}'{nearest(tokens, list(TOKENS))}")
+        self.name = name if path is None else printable(Path(path).stem)
+        self.tokens, self.own = tokens, path is not None
         self.vocabulary_size = vocabulary_size
         self.train, self.evaluation = train, evaluation
         self.path = path
@@ -91,8 +109,24 @@ class ContiguousText(pl.LightningDataModule):
             train, evaluation = self._halves(Path(self.path).expanduser())
         else:
             train, evaluation = self._texts()
+        if place()[1] == 0:
+            self._say_coverage(train, evaluation)
         self.train_windows = Windows(share_of_rank(train), self.context)
         self.evaluation_windows = Windows(share_of_rank(evaluation), self.context)
+
+    def _say_coverage(self, train: Tensor, evaluation: Tensor) -> None:
+        """How much of the texts the vocabulary knows, and what to do where that is little."""
+        known, seen = len(self.vocabulary), train.numel() + evaluation.numel()
+        shares = [float((ids == 0).double().mean()) for ids in (train, evaluation)]
+        unknown = f"{shares[0]:.1%} of the words to train on and {shares[1]:.1%} of those to evaluate on are unknown"
+        if max(shares) <= MANY_UNKNOWN:
+            _log.info("%s: %d words, and a vocabulary of %d; %s", self.name, seen, known, unknown)
+            return
+        spaces = "" if self.tokens == "characters" else ", or read a text without spaces by data.tokens=characters"
+        _log.warning(
+            "%s: %d words, and a vocabulary of %d; %s. Give a larger data.vocabulary_size (now %d)%s",
+            *(self.name, seen, known, unknown, self.vocabulary_size, spaces),
+        )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """The training text in order."""
@@ -112,7 +146,7 @@ class ContiguousText(pl.LightningDataModule):
         assert self.train is not None and self.evaluation is not None
         with _setting("data.train"):
             path = self.train.find()
-            self.vocabulary = Vocabulary.of(path, self.vocabulary_size)
+            self.vocabulary = Vocabulary.of(path, self.vocabulary_size, self.tokens)
             train = as_columns(self.vocabulary.encode(path), self.batch_size, self.context)
         with _setting("data.evaluation"):
             path = self.evaluation.find()
@@ -120,7 +154,7 @@ class ContiguousText(pl.LightningDataModule):
 
     def _halves(self, path: Path) -> tuple[Tensor, Tensor]:
         with _setting("data.path"):
-            self.vocabulary = Vocabulary.of(path, self.vocabulary_size)
+            self.vocabulary = Vocabulary.of(path, self.vocabulary_size, self.tokens)
             ids = self.vocabulary.encode(path)
             kept = round(len(ids) * (1 - HELD_OUT))
             train = as_columns(ids[:kept], self.batch_size, self.context)

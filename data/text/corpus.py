@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,12 @@ from runs.errors import ConfigError
 
 UNKNOWN = "<unk>"
 """The word for every word that is not in the vocabulary; its id is 0."""
+BYTE_ORDER_MARK = "\ufeff"
+TOKENS: dict[str, Callable[[str], list[str]]] = {
+    "words": str.split,
+    "characters": lambda line: list(" ".join(["", *line.split()])),
+}
+"""What a line is cut into: what white space separates, or its characters, white space being one."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,15 @@ class Vocabulary:
     ----------
     words
         (M,) all different, the first ``<unk>``.
+    tokens
+        What words are, a key of :data:`TOKENS`.
     """
 
     words: tuple[str, ...]
+    tokens: str = "words"
 
     @classmethod
-    def of(cls, path: Path, size: int) -> Vocabulary:
+    def of(cls, path: Path, size: int, tokens: str = "words") -> Vocabulary:
         """The ``size`` most frequent words of a text file, ``<unk>`` included; fewer if it has no more.
 
         Raises
@@ -41,11 +50,11 @@ class Vocabulary:
         if size < 2:
             raise ConfigError(f"vocabulary_size is {size}; give at least 2: {UNKNOWN} and a word")
         counts: Counter[str] = Counter()
-        for line in read_lines(path):
+        for line in read_lines(path, tokens):
             counts.update(line)
         del counts[UNKNOWN]
         frequent = sorted(counts, key=lambda word: (-counts[word], word))
-        return cls((UNKNOWN, *frequent[: size - 1]))
+        return cls((UNKNOWN, *frequent[: size - 1]), tokens)
 
     @cached_property
     def ids(self) -> dict[str, int]:
@@ -65,27 +74,36 @@ class Vocabulary:
             The file cannot be read.
         """
         ids = self.ids
-        return np.fromiter((ids.get(word, 0) for line in read_lines(path) for word in line), dtype=np.int32)
+        return np.fromiter(
+            (ids.get(word, 0) for line in read_lines(path, self.tokens) for word in line), dtype=np.int32
+        )
 
     def decode(self, ids: npt.ArrayLike) -> list[str]:
         """Words of the ids."""
         return [self.words[index] for index in np.asarray(ids).tolist()]
 
 
-def read_lines(path: Path) -> Iterator[list[str]]:
-    """The lower-cased words of each line of a UTF-8 file; words are what white space separates.
+def read_lines(path: Path, tokens: str = "words") -> Iterator[list[str]]:
+    """The lower-cased words of each line of a UTF-8 file, without its byte order mark.
+
+    Parameters
+    ----------
+    tokens
+        What words are, a key of :data:`TOKENS`.
 
     Raises
     ------
     ConfigError
         The file is missing, cannot be opened, is not UTF-8 (names the line), or holds no word.
     """
+    cut = TOKENS[tokens]
     empty = True
     read = 0
     try:
         with path.open("rb") as file:
             for line in file:
-                words = line.decode("utf-8").lower().split()
+                text = line.decode("utf-8")
+                words = cut((text if read else text.removeprefix(BYTE_ORDER_MARK)).lower())
                 read += 1
                 empty = empty and not words
                 yield words

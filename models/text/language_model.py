@@ -45,9 +45,25 @@ class TransformerLanguageModel(nn.Module):
         self.decoder = nn.Linear(width, vocabulary_size)
         self.dropout = SharedDropout(dropout)
         self.register_buffer("positions", sinusoidal_positions(context, width), persistent=False)
+        self._initialise_tables()
+        self._register_load_state_dict_pre_hook(self._resize_as_stored)
+
+    def resize(self, vocabulary_size: int) -> None:
+        """Begin anew with tables for so many token ids; weights that are loaded bring their own number."""
+        width, device = self.embedding.embedding_dim, self.embedding.weight.device
+        self.embedding = nn.Embedding(vocabulary_size, width, device=device)
+        self.decoder = nn.Linear(width, vocabulary_size, device=device)
+        self._initialise_tables()
+
+    def _initialise_tables(self) -> None:
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
         nn.init.zeros_(self.decoder.bias)
+
+    def _resize_as_stored(self, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+        stored = state.get(f"{prefix}embedding.weight")
+        if stored is not None and stored.dim() == 2 and len(stored) != self.vocabulary_size:
+            self.resize(len(stored))
 
     @property
     def vocabulary_size(self) -> int:

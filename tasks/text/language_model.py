@@ -78,8 +78,10 @@ class LanguageModeling(lightning.LightningModule):
         self.maps: dict[int, Tensor] = {}
 
     def setup(self, stage: str) -> None:
-        """Compare data and model."""
+        """Compare data and model; that of a text of your own is as large as its vocabulary."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data.own and len(data.vocabulary) < self.model.vocabulary_size:
+            self.model.resize(len(data.vocabulary))
         if len(data.vocabulary) > self.model.vocabulary_size:
             raise ConfigError(
                 f"model.vocabulary_size is {self.model.vocabulary_size}, less than the {len(data.vocabulary)} words of the "

@@ -96,6 +96,26 @@ def test_the_last_tenth_of_a_single_text_evaluates(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(watched, made.val_dataloader(), strict=True))
 
 
+def test_the_share_of_unknown_words_is_said_and_a_large_one_with_its_remedies(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path / "t", 900)
+    with caplog.at_level("INFO"):
+        data(path)
+    assert "t: 896 words, and a vocabulary of 901; 0.0% of the words to train on" in caplog.text
+    few = ContiguousText("mine", 91, path=str(path), batch_size=4, context=5)
+    with caplog.at_level("WARNING"):
+        few.setup()
+    for part in (
+        "100.0% of those to evaluate on are unknown",
+        "data.vocabulary_size (now 91)",
+        "data.tokens=characters",
+    ):
+        assert part in caplog.records[-1].getMessage()
+    with pytest.raises(ConfigError, match=r"data\.tokens is 'letters'"):
+        ContiguousText("mine", 91, path=str(path), tokens="letters")
+
+
 def test_more_evaluation_batches_than_there_are_means_all_of_them_once(tmp_path: Path) -> None:
     made = data(written(tmp_path / "t", 600), evaluation_batches=99)
     assert len(made.val_dataloader()) == len(made.test_dataloader())

@@ -66,6 +66,19 @@ def test_a_file_that_is_no_text_is_named_with_the_reason(tmp_path: Path, content
     assert str(path) in str(error.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_word(text: Path) -> None:
+    text.write_bytes(b"\xef\xbb\xbfthe cat\nthe \xef\xbb\xbfcat\n")
+    assert [word for line in read_lines(text) for word in line] == ["the", "cat", "the", "\ufeffcat"]
+
+
+def test_a_text_without_spaces_is_read_by_its_characters(text: Path) -> None:
+    text.write_text("猫が 見る。\n\n犬が\n", encoding="utf-8")
+    assert ["".join(line) for line in read_lines(text, "characters")] == [" 猫が 見る。", "", " 犬が"]
+    vocabulary = Vocabulary.of(text, 100, "characters")
+    assert vocabulary.words[:3] == (UNKNOWN, " ", "が")
+    assert "".join(vocabulary.decode(vocabulary.encode(text))) == " 猫が 見る。 犬が"
+
+
 def test_a_folder_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="directory"):
         Vocabulary.of(tmp_path, 10)

@@ -58,3 +58,13 @@ def test_the_feed_forward_group_is_the_feed_forward_networks() -> None:
 def test_a_sequence_longer_than_the_context_is_refused() -> None:
     with pytest.raises(ValueError, match="13 tokens"):
         model()(torch.zeros(1, 13, dtype=torch.long))
+
+
+def test_weights_bring_the_number_of_words_they_were_trained_with() -> None:
+    small, large = model(), model()
+    small.resize(7)
+    assert (small.vocabulary_size, small.decoder.out_features) == (7, 7)
+    assert small.embedding.weight.abs().max() <= 0.1 and small.decoder.bias.abs().max() == 0
+    large.load_state_dict(small.state_dict())
+    tokens = torch.randint(7, (2, 12))
+    assert torch.equal(large.eval()(tokens)[0], small.eval()(tokens)[0])

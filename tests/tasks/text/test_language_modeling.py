@@ -227,3 +227,17 @@ def test_a_model_too_small_for_the_data_is_refused(
     model = TransformerLanguageModel(*sizes, layers=1, width=8, heads=1, feed_forward=8)
     with pytest.raises(ConfigError, match=message):
         trainer(tmp_path).fit(LanguageModeling(model, torch.optim.SGD), datamodule=data)
+
+
+def test_the_tables_are_as_large_as_a_text_of_ones_own_which_may_hold_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "paper.tex"
+    path.write_text(r"price$1^$ $x_1 \frac{a \begin{b} % $$ " * 160, encoding="utf-8")
+    texts = ContiguousText("tex", 5000, path=str(path), batch_size=4, context=8, evaluation_batches=1)
+    model = TransformerLanguageModel(5000, 8, layers=1, width=16, heads=2, feed_forward=16)
+    trained = LanguageModeling(model, functools.partial(torch.optim.SGD, lr=0.1), first_query=2, map_steps=[0, 4])
+    run = trainer(tmp_path, max_steps=4)
+    run.fit(trained, datamodule=texts)
+    run.test(trained, datamodule=texts, verbose=False)
+    assert model.vocabulary_size == len(texts.vocabulary) == 7
+    assert {each.name for each in (tmp_path / "figures").iterdir()} == {"entropy.png", "attention_maps.png"}
+    assert not (tmp_path / "warning.txt").exists()
