@@ -15,7 +15,7 @@ import pytest
 
 import launch
 from runs.files import read_json
-from runs.launch import command
+from runs.launch import command, reporting
 from runs.record.run_record import RunStatus, finished_whole, status
 from tests.e2e.conftest import HERE
 
@@ -65,7 +65,7 @@ def run(disk: Disk | None, monkeypatch: pytest.MonkeyPatch) -> int:
                 patch.setattr(os, name, refusing)
         patch.setattr(sys, "argv", ["launch.py", *ARGUMENTS])
         # a report is made anew from the record at any time, so its own writes are not the record's
-        patch.setattr(command, "report", lambda folder: 0)
+        patch.setattr(reporting, "report", lambda folder: 0)
         return command.main(launch.job, ARGUMENTS)
 
 

@@ -41,7 +41,7 @@ def test_a_complete_sweep_is_known_by_its_record(tmp_path: Path) -> None:
 def finished(ledger: Ledger, job: list[str], run: str, **record: object) -> None:
     ledger.note(job, ledger.folder / run)
     atomic_write(ledger.folder / run / "config.yaml", b"seed: 1")
-    write_json(ledger.folder / run / "metrics.json", record)
+    write_json(ledger.folder / run / "metrics.json", {"metrics": {}, **record})
 
 
 def test_a_job_is_known_in_any_order_and_whatever_is_shown_of_it(tmp_path: Path) -> None:
