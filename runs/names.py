@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from runs import inputs
+from runs.errors import ConfigError
 
 NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report"})
 """Where results go, how they are shown and what else a sweep compares does not change what a run is."""
@@ -127,12 +129,27 @@ def newest_sweep(experiment: str) -> str | None:
     return str(begun[max(begun)]) if begun else None
 
 
+def measured(function: str, *arguments: Any) -> Any:
+    """What a function of the package ``data``, called by its dotted name, finds out from its arguments.
+
+    Raises
+    ------
+    ConfigError
+        It is of another package.
+    """
+    module, _, name = function.rpartition(".")
+    if not module.startswith("data."):
+        raise ConfigError(f"${{measured:{function}}} names no function of data; what others do is not asked for here")
+    return getattr(importlib.import_module(module), name)(*arguments)
+
+
 def register_resolvers() -> None:
     """Make these known to OmegaConf.
 
     ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
     :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
     ``${newest_sweep:path}`` is :func:`newest_sweep`.
+    ``${measured:data.module.function,a,b}`` is what a function of ``data`` finds out from files: sizes that networks need.
     ``${json_of:a,b.c}`` is the resolved content of these nodes as JSON: what an artifact made from them is known by.
     """
     resolvers: dict[str, Callable[..., Any]] = {
@@ -142,6 +159,7 @@ def register_resolvers() -> None:
         "where_absent": lambda given, value: value if given is None else None,
         "json_of": json_of,
         "newest_sweep": newest_sweep,
+        "measured": measured,
         "run_name": lambda *, _root_: run_name(_root_),
     }
     for name, resolver in resolvers.items():

@@ -14,6 +14,7 @@ from data.full_batches import full_batches
 from data.images.subset import per_class
 from data.images.views.view_set import Views
 from data.loading import whole_batches
+from data.tabular import csv_file
 from data.tabular.masking import FeatureMasking
 from data.tabular.table import Table, bundled
 from runs.errors import ConfigError, nearest
@@ -31,14 +32,16 @@ class StoredRows(NamedTuple):
 
 
 class TableData(pl.LightningDataModule):
-    """A table of scikit-learn, cut by class into three parts and standardised by the first.
+    """A table of scikit-learn or of your own, cut by class into three parts and standardised by the first.
+
+    What is missing in a row becomes the mean of the training part.
 
     Parameters
     ----------
     name
         Of the data in reports.
     table
-        Which one.
+        Which one of scikit-learn's; None for a file.
     features, labels
         Its numbers of features and of classes, which networks are made for.
     masking
@@ -51,6 +54,8 @@ class TableData(pl.LightningDataModule):
         Parts of each class that are held out.
     split_seed
         Of what is held out; not the run's.
+    path, target
+        The file, and its column of classes; see :func:`data.tabular.csv_file.read`.
 
     Attributes
     ----------
@@ -71,7 +76,7 @@ class TableData(pl.LightningDataModule):
     def __init__(
         self,
         name: str,
-        table: str,
+        table: str | None,
         features: int,
         labels: int,
         masking: FeatureMasking,
@@ -80,6 +85,8 @@ class TableData(pl.LightningDataModule):
         validation_fraction: float = 0.2,
         test_fraction: float = 0.25,
         split_seed: int = 0,
+        path: str | None = None,
+        target: str | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 2:
@@ -90,16 +97,26 @@ class TableData(pl.LightningDataModule):
         if validation_fraction + test_fraction >= 1:
             raise ConfigError("data.validation_fraction and data.test_fraction leave nothing to train on; lower them")
         self.name, self.size, self.masking, self.batch_size, self.seed = name, features, masking, batch_size, seed
-        whole = bundled(table)
+        if (table is None) == (path is None):
+            raise ConfigError(
+                f"data.table is {table} and data.path {path}; give one: data.path=FILE.csv data.target=COLUMN"
+            )
+        whole = bundled(table) if table is not None else csv_file.read(str(path), target)
         for setting, value, true in (
             ("features", features, whole.rows.shape[1]),
             ("labels", labels, len(whole.classes)),
         ):
             if value != true:
-                raise ConfigError(f"data.{setting} is {value}, and table '{table}' has {true}; give that number")
+                raise ConfigError(f"data.{setting} is {value}, and table '{whole.name}' has {true}; give that number")
         self.classes = whole.classes
-        self.sets = _parts(whole, validation_fraction, test_fraction, split_seed)
-        scale, mean = torch.std_mean(self.sets["train"].rows, 0)
+        parts = _parts(whole, validation_fraction, test_fraction, split_seed)
+        if empty := [part for part, rows in parts.items() if not len(rows)]:
+            raise ConfigError(
+                f"{whole.name} has too few rows of each class for a part {empty[0]}; give more rows or other fractions"
+            )
+        mean = parts["train"].rows.nanmean(0).nan_to_num()
+        self.sets = {part: rows.filled(mean).validate() for part, rows in parts.items()}
+        scale = self.sets["train"].rows.std(0)
         self.mean = tuple(mean.tolist())
         self.std = tuple(torch.where(scale > 0, scale, 1.0).tolist())
 

@@ -70,6 +70,10 @@ class Table:
         """Some rows, in the order of ``indices``."""
         return replace(self, rows=self.rows[indices], labels=self.labels[indices])
 
+    def filled(self, values: Float[Tensor, " features"]) -> Table:
+        """The same with ``values`` where a feature is NaN."""
+        return replace(self, rows=torch.where(self.rows.isnan(), values, self.rows))
+
     @property
     def identity(self) -> str:
         """Hash of the content: what is computed from a table may be kept under it."""
