@@ -126,7 +126,8 @@ def test_mixed_problems_agree_with_scipy_milp(name, problem, mask):
         assert answer.status == Status.INFEASIBLE
     else:
         assert answer.status == Status.OPTIMAL
-        assert answer.objective == pytest.approx(sense * reference.fun + mixed.offset, abs=1e-6)
+        # scipy's integers may be off by 1e-6, times coefficients of up to 4
+        assert answer.objective == pytest.approx(sense * reference.fun + mixed.offset, abs=2e-5)
         assert (answer.assignment[integer] == np.rint(answer.assignment[integer])).all()
 
 
