@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,9 @@ from runs.errors import ConfigError
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Meter, Solution, Solver, Status
 from solvers.milp.base import MilpSolver
+
+_MESSAGES = logging.getLogger(__name__)
+_NEITHER_ANSWER_NOR_LIMIT = 4  # of scipy's ``OptimizeResult.status``; 1 is a limit, 2 infeasible, 3 unbounded
 
 ROW_TOLERANCE = 1e-9
 
@@ -80,6 +84,8 @@ def _corner(problem: ILP, lowest: bool, meter: Meter) -> np.ndarray | None:
             bounds=Bounds(rest.problem.lb, rest.problem.ub),
             options=limit,
         )
+        if result.status == _NEITHER_ANSWER_NOR_LIMIT:
+            _MESSAGES.warning("%s: no start at a corner, its LP failed: %s", problem.name, result.message)
         if result.x is None:
             return None
         x = rest.lift(result.x)
@@ -116,19 +122,23 @@ class FirstSolution:
     Parameters
     ----------
     solver
-        The back end; it uses its whole time, so the solution is the best of the first ``seconds``.
-    seconds
-        Limit of the first try.
+        The back end; it uses its whole time, so the solution is the best of the first try.
+    seconds, share
+        Limit of the first try: so many seconds, but no more than this share of the budget's seconds, in (0, 1], so that a
+        search follows.
     longest
         Limit of the last try; the tries in between double.
     """
 
-    def __init__(self, solver: MilpSolver, seconds: float = 10.0, longest: float = 900.0) -> None:
+    def __init__(self, solver: MilpSolver, seconds: float = 10.0, longest: float = 900.0, share: float = 0.25) -> None:
         if not 0 < seconds <= longest:
             raise ConfigError(
                 f"lns.start.seconds is {seconds} and lns.start.longest {longest}; need 0 < seconds <= longest"
             )
+        if not 0 < share <= 1:
+            raise ConfigError(f"lns.start.share is {share}; it must lie in (0, 1]")
         self.solver = solver
+        self.share = share
         self.seconds = seconds
         self.longest = longest
 
@@ -144,7 +154,7 @@ class FirstSolution:
     ) -> Solution:
         """The back end's solution of the first successful try; its trace counts from the start of the first try."""
         meter = budget.start()
-        limit = self.seconds
+        limit = self.seconds if budget.seconds is None else min(self.seconds, self.share * budget.seconds)
         trace = Trace(maximize=problem.maximize)
         while not meter.exhausted:
             began = meter.seconds

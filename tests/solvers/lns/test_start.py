@@ -105,6 +105,13 @@ def test_first_solution_doubles_its_limit_until_something_is_found():
     assert solver.limits == [10, 20, 40, 80]
 
 
+def test_the_first_try_takes_no_more_than_its_share_of_the_budget():
+    for seconds, share, limits in ((8, 0.25, [2, 4]), (60, 0.25, [10, 20]), (8, 1.0, [8, 8]), (8, 0.5, [4, 8])):
+        solver = Late(2)
+        assert first(solver, seconds=seconds, share=share).feasible
+        assert solver.limits == pytest.approx(limits, rel=0.3)
+
+
 def test_first_solution_gives_up_after_the_longest_try():
     solver = Late(99)
     solution = first(solver, seconds=1e6, longest=50)
@@ -130,7 +137,7 @@ def test_first_solution_stops_on_a_signal():
         interrupt.clear()
 
 
-@pytest.mark.parametrize("setting", [{"seconds": 0}, {"seconds": 20, "longest": 10}])
+@pytest.mark.parametrize("setting", [{"seconds": 0}, {"seconds": 20, "longest": 10}, {"share": 0}, {"share": 1.5}])
 def test_first_solution_limits_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match=r"lns\.start"):
         FirstSolution(Highs(), **setting)
