@@ -173,6 +173,13 @@ class Command(Child):
             return self.process.wait(seconds)
         return None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it stands still until a SIGCONT."""
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        return False
+
 
 class Forked(Child):
     """A function of ours in a copy of this process; ``asked`` are the signals passed on so far. See :func:`forked`."""

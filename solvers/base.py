@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
 
-from runs import interrupt
+from runs import clock, interrupt
 from runs.anytime import Trace
-from runs.errors import ConfigError
+from runs.errors import ConfigError, SolverFailure
 from runs.record.checkpoint import Checkpoint
 
 
@@ -51,17 +50,26 @@ class Budget:
 
 
 class Meter:
-    """A running budget on the monotone clock."""
+    """A running budget on the clock of :mod:`runs.clock`: what this process slept while it was stopped does not count."""
 
     def __init__(self, budget: Budget, seconds: float = 0.0, evaluations: int = 0) -> None:
         self.budget = budget
         self.evaluations = evaluations
-        self._began = time.monotonic() - seconds
+        clock.watch()
+        self._began = clock.seconds() - seconds
 
     @property
     def seconds(self) -> float:
         """Wall-clock seconds spent, those before a resumed search was stopped included."""
-        return time.monotonic() - self._began
+        return clock.seconds() - self._began
+
+    def skip(self, seconds: float) -> None:
+        """Leave ``seconds`` out of what was spent: whoever searches for us was stopped."""
+        self._began += seconds
+
+    def catch_up(self, seconds: float) -> None:
+        """Have spent at least ``seconds``: whoever searches for us went on while we were stopped."""
+        self._began -= max(0.0, seconds - self.seconds)
 
     @property
     def remaining_seconds(self) -> float:
@@ -100,6 +108,21 @@ class Solution:
     status: Status
     trace: Trace
     log: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class BrokenOff(SolverFailure):
+    """A solver broke down, for ``cause``, after it had found something.
+
+    ``solution`` is its best so far, checked by the problem, with the trace until then.
+    """
+
+    def __init__(self, cause: str, solution: Solution) -> None:
+        super().__init__(f"{cause}; its best so far, {solution.objective:.12g}, is kept")
+        self.cause = cause
+        self.solution = solution
+
+    def __reduce__(self) -> tuple[type, tuple[str, Solution]]:
+        return type(self), (self.cause, self.solution)
 
 
 class Solver(Protocol):

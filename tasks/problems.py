@@ -49,7 +49,8 @@ class ProblemTask(lightning.LightningModule):
         if found is None or found.error:
             found = self._result(index, name, problem)
             instances.save(self.folder, found)
-            self.state_path(name).unlink(missing_ok=True)
+            if not found.error:  # else the same command goes on from the state
+                self.state_path(name).unlink(missing_ok=True)
         elif found.index != index:  # it was another one's place, or the data set has changed
             instances.save(self.folder, replace(found, index=index))
 
@@ -65,7 +66,7 @@ class ProblemTask(lightning.LightningModule):
         everything = instances.load_all(self.folder)
         instances.refuse_missing(everything, len(self.data.test_problems))
         self.log_dict(instances.means(everything))
-        if everything and all(result.error for result in everything):
+        if everything and all(result.error and not result.metrics for result in everything):
             raise self._first_error or InvalidProblem("; ".join(f"{r.name}: {r.error}" for r in everything))
 
     @property

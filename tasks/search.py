@@ -9,10 +9,14 @@ import numpy as np
 import torch
 
 from runs.anytime import primal_gap
+from runs.errors import SolverFailure
+from runs.files import atomic_write
 from runs.interrupt import Interrupted, check
+from runs.record import instances
 from runs.record.checkpoint import FileCheckpoint
 from runs.record.instances import InstanceResult
-from solvers.base import Budget, Solution, Solver, Status
+from runs.record.run_record import WARNING_FILE
+from solvers.base import BrokenOff, Budget, Solution, Solver, Status
 from tasks.problems import ProblemTask
 
 
@@ -35,9 +39,10 @@ class Search(ProblemTask):
     """Runs a solver on every instance, checks what it returns and measures it.
 
     Besides what ``measure`` reports, every search has ``feasible``, ``seconds``, ``evaluations`` (what one is, the solver
-    says), ``evaluations_per_second`` and, where the data know the optimum, ``optimum`` and ``primal_gap`` to it; reports
-    recompute the gap against a sweep's best. Problems have ``name``, ``objective(assignment)`` and
-    ``is_feasible(assignment)``; data are a :class:`data.modules.ProblemData`.
+    says), ``evaluations_per_second``, ``start_only`` (1 where the budget was spent before the first iteration, of a solver
+    that has some) and, where the data know the optimum, ``optimum`` and ``primal_gap`` to it; reports recompute the gap
+    against a sweep's best. A solver that broke down leaves what it had found, and an error. Problems have ``name``,
+    ``objective(assignment)`` and ``is_feasible(assignment)``; data are a :class:`data.modules.ProblemData`.
 
     A killed search goes on from its last checkpoint. Nothing is trained here; a learned search is a subclass that also
     says how its scorer is trained.
@@ -77,13 +82,17 @@ class Search(ProblemTask):
 
     def result(self, index: int, name: str, problem: Any) -> InstanceResult:
         """Search one instance within the budget."""
-        solution = self.solver.solve(
-            problem,
-            budget=self.budget,
-            scorer=self.model,
-            rng=np.random.default_rng([self.seed, index]),
-            checkpoint=FileCheckpoint(self.state_path(name), every=self.checkpoint_seconds),
-        )
+        failure = ""
+        try:
+            solution = self.solver.solve(
+                problem,
+                budget=self.budget,
+                scorer=self.model,
+                rng=np.random.default_rng([self.seed, index]),
+                checkpoint=FileCheckpoint(self.state_path(name), every=self.checkpoint_seconds),
+            )
+        except BrokenOff as broken:
+            solution, failure = broken.solution, str(broken)
         check()
         if solution.status == Status.INTERRUPTED:
             raise Interrupted
@@ -96,7 +105,20 @@ class Search(ProblemTask):
             trace=solution.trace,
             log=solution.log,
             assignment=solution.assignment,
+            error=failure,
         )
+
+    def on_test_epoch_end(self) -> None:
+        """The means, and a warning to the report where no search took place."""
+        super().on_test_epoch_end()
+        alone = [result.name for result in instances.load_all(self.folder) if result.metrics.get("start_only")]
+        if alone and self.trainer.is_global_zero:
+            names = ", ".join(alone[:3]) + (" and others" if len(alone) > 3 else "")
+            text = (
+                f"start only: on {len(alone)} instances ({names}) the budget was spent before the first iteration, so what "
+                "stands there is the initial solution; give it a larger task.budget\n"
+            )
+            atomic_write(self.folder / WARNING_FILE, text.encode())
 
     def searched(self) -> dict[str, float]:
         """A hook: further numbers of the instance just searched."""
@@ -104,10 +126,18 @@ class Search(ProblemTask):
 
 
 def checked(problem: Any, solution: Solution) -> Solution:
-    """The solution with the objective and the feasibility that the problem itself finds, whatever the solver says."""
+    """The solution with the objective and the feasibility that the problem itself finds, whatever the solver says.
+
+    Raises
+    ------
+    SolverFailure
+        The problem calls the solution feasible, but its objective is not finite.
+    """
     assignment = solution.assignment
     feasible = assignment is not None and bool(problem.is_feasible(assignment))
     objective = float(problem.objective(assignment)) if feasible else np.nan
+    if feasible and not np.isfinite(objective):
+        raise SolverFailure(f"{problem.name}: the solution is feasible, but its objective is {objective}")
     return replace(solution, objective=objective, feasible=feasible)
 
 
@@ -120,7 +150,15 @@ def effort(solution: Solution) -> dict[str, float]:
         "seconds": seconds,
         "evaluations": float(evaluations),
         "evaluations_per_second": evaluations / seconds if evaluations and seconds else np.nan,
-    }
+    } | _start_only(solution)
+
+
+def _start_only(solution: Solution) -> dict[str, float]:
+    """Of a search in iterations, whether it spent its budget before the first; what it has is then its start's."""
+    if not solution.log:
+        return {}
+    iterations = max(len(column) for column in solution.log.values())
+    return {"start_only": float(solution.feasible and not iterations and solution.status == Status.FEASIBLE)}
 
 
 def gap(solution: Solution, optimum: float | None) -> dict[str, float]:

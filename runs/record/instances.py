@@ -49,7 +49,8 @@ class InstanceResult:
     assignment
         The solution found, if any.
     error
-        Why there is no result (an unreadable instance), or "".
+        Why there is no result (an unreadable instance) or none to the end (a solver that died; the rest is what it had found
+        until then), or "".
     method, seed
         Whose result it is, where one run holds several methods or seeds; None for the run's own.
     """

@@ -8,9 +8,9 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs import interrupt
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from runs.record.checkpoint import Checkpoint, State, prefixed, under
-from solvers.base import Budget, Solution, Solver, Status
+from solvers.base import BrokenOff, Budget, Solution, Solver, Status
 from solvers.lns.accept.base import Accept
 from solvers.lns.accept.equal import Equal
 from solvers.lns.accept.strict import Strict
@@ -110,22 +110,27 @@ class LargeNeighborhoodSearch:
             ``initial`` is infeasible (names the worst violated row), or the checkpoint is another problem's.
         ConfigError
             There is no way to start, or the heuristic cannot work on this problem.
+        BrokenOff, SolverFailure
+            A back end broke down, after or before there was a solution.
         """
         with interrupt.watch():
             search = Search.new(problem, budget, rng)
             if not len(search.candidates):
-                return self._solve_whole(problem, budget, rng, initial)
+                return self._solve_whole(problem, budget, rng, initial, checkpoint)
             search.cap = self.size.cap(len(search.candidates))
             self.repair.prepare(search.problem)
             self.destroy.prepare(search.problem, scorer)
             saved = checkpoint.load() if checkpoint else None
-            if saved:
-                memory = search.resume(saved)
-                self.destroy.restore(under("destroy/", memory))
-                self.accept.restore(under("accept/", memory))
-            else:
-                self._begin(search, initial)
-            self._improve(search, checkpoint)
+            try:
+                if saved:
+                    memory = search.resume(saved)
+                    self.destroy.restore(under("destroy/", memory))
+                    self.accept.restore(under("accept/", memory))
+                else:
+                    self._begin(search, initial)
+                self._improve(search, checkpoint)
+            except SolverFailure as failure:
+                return search.broken_off(failure)
             return search.solution()
 
     def _improve(self, search: Search, checkpoint: Checkpoint | None) -> None:
@@ -166,10 +171,19 @@ class LargeNeighborhoodSearch:
 
     def _begin(self, search: Search, initial: np.ndarray | None) -> None:
         """Find and check the initial solution."""
-        if initial is None:
-            initial = self._start(search)
-            if initial is None:
-                return
+        if initial is not None:
+            self._enter(search, initial)
+            return
+        try:
+            first = self._start(search)
+        except BrokenOff as failure:
+            if failure.solution.assignment is not None:
+                self._enter(search, failure.solution.assignment)
+            raise
+        if first is not None:
+            self._enter(search, first)
+
+    def _enter(self, search: Search, initial: np.ndarray) -> None:
         problem = search.original
         if not problem.is_feasible(initial):
             worst, _ = problem.worst_violation(initial)
@@ -199,11 +213,17 @@ class LargeNeighborhoodSearch:
         return first.assignment
 
     def _solve_whole(
-        self, problem: ILP, budget: Budget, rng: np.random.Generator, initial: np.ndarray | None
+        self,
+        problem: ILP,
+        budget: Budget,
+        rng: np.random.Generator,
+        initial: np.ndarray | None,
+        checkpoint: Checkpoint | None,
     ) -> Solution:
         """Nothing to destroy: every integer variable is fixed by its bounds, or there is none."""
         seconds = np.inf if budget.seconds is None else budget.seconds
-        return self.repair.solver.solve(problem, budget=Budget(seconds=seconds), initial=initial, rng=rng)
+        whole = Budget(seconds=seconds)
+        return self.repair.solver.solve(problem, budget=whole, initial=initial, rng=rng, checkpoint=checkpoint)
 
 
 def _stop(search: Search, checkpoint: Checkpoint | None, resume: tuple[Any, State]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from data.ilp.problem import ILP
-from runs.errors import ConfigError
+from runs.errors import ConfigError, SolverFailure
 from runs.record.checkpoint import State
 from solvers.lns.ball.base import Ball, BallResult, Basis
 from solvers.lns.ball.explicit import ExplicitBall
@@ -17,6 +18,8 @@ from solvers.lns.ball.multiplier import MultiplierBall
 from solvers.lns.distance import Distance, distance_row, measured
 from solvers.lns.state import SearchState
 from solvers.milp.lp import ALGORITHMS
+
+_MESSAGES = logging.getLogger(__name__)
 
 REUSE_GROWTH = 1.2
 """With ``reuse``, xbar is kept until k has grown by this factor."""
@@ -163,13 +166,17 @@ class LocalBranchingLP:
                 self._basis = Basis(memory["basis_columns"], memory["basis_rows"], distance)
 
     def relax(self, state: SearchState, k: int) -> Relaxation | None:
-        """xbar for the incumbent and ``k``; None if the LP is unbounded or was not solved in time."""
+        """xbar for the incumbent and ``k``; None if the LP is unbounded, was not solved in time, or HiGHS failed on it."""
         moved = self._moved(state)
         if self._last is not None and not moved and self._last.k <= k <= self._reach(self._last.k):
             return self._last
         seconds = min(self.seconds, state.remaining_seconds)
-        result = self._solve(state, k, self._algorithm(moved), seconds)
-        x, reduced = result.x, result.reduced_costs
+        try:
+            result = self._solve(state, k, self._algorithm(moved), seconds)
+            x, reduced = result.x, result.reduced_costs
+        except SolverFailure as failure:
+            _MESSAGES.warning("%s: no LP relaxation of local branching with k = %d: %s", state.problem.name, k, failure)
+            self._ball, x, reduced = None, None, None
         if x is None or reduced is None:
             self._last, self._basis, self._price = None, None, 0.0  # what memory() says of it
             return None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from data.ilp.problem import ILP
+from runs.errors import SolverFailure
 from runs.record.checkpoint import State
 from solvers.lns.state import SearchState
 from solvers.milp.lp import PersistentLP
+
+_MESSAGES = logging.getLogger(__name__)
 
 
 class RootRelaxation:
@@ -39,9 +44,12 @@ class RootRelaxation:
             self._x = memory["x"] if len(memory["x"]) else None
 
     def solution(self, state: SearchState) -> np.ndarray | None:
-        """(n,) x^LP; None if the LP is unbounded or was not solved in time."""
+        """(n,) x^LP; None if the LP is unbounded, was not solved in time, or (with a warning) HiGHS failed on it."""
         if not self._solved:
             seconds = min(self.seconds, state.remaining_seconds)
-            self._x = PersistentLP(state.problem).solve(seconds=seconds, algorithm=self.algorithm).x
+            try:
+                self._x = PersistentLP(state.problem).solve(seconds=seconds, algorithm=self.algorithm).x
+            except SolverFailure as failure:
+                _MESSAGES.warning("%s: the heuristic has no LP relaxation: %s", state.problem.name, failure)
             self._solved = True
         return self._x

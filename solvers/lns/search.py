@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from data.ilp.problem import ILP
+from runs import interrupt
 from runs.anytime import Trace
-from runs.errors import InvalidProblem
+from runs.errors import SolverFailure
 from runs.record.checkpoint import State, bit_generator_state, prefixed, random_state, under
-from solvers.base import Budget, Meter, Solution, Status
+from solvers.base import BrokenOff, Budget, Meter, Solution, Status
 from solvers.lns.improvement import improves
 from solvers.lns.repair import Repaired
 from solvers.lns.state import SearchState, Selection
+from solvers.milp.incumbent import refuse_another
 
 POOL = 10
 """Earlier best assignments kept for crossover, mutation and scorers' windows."""
@@ -136,6 +138,22 @@ class Search:
         self.mark(value if status is Status.OPTIMAL else np.nan)
         return Solution(self.best, value, self.original.is_feasible(self.best), status, self.trace, log)
 
+    def broken_off(self, failure: SolverFailure) -> Solution:
+        """The answer where a back end broke down because a signal came; else the failure, with the best so far.
+
+        Raises
+        ------
+        BrokenOff, SolverFailure
+            With and without a solution.
+        """
+        if interrupt.requested():
+            self.status = Status.INTERRUPTED
+            return self.solution()
+        if self.best is None:
+            raise failure
+        cause = failure.cause if isinstance(failure, BrokenOff) else str(failure)
+        raise BrokenOff(cause, self.solution()) from failure
+
     def to_arrays(self, rng_state: Any, memory: State) -> State:
         """The search between two iterations, with the random state and what its parts remember of that moment."""
         assert self.incumbent is not None and self.best is not None
@@ -162,10 +180,7 @@ class Search:
         InvalidProblem
             The state belongs to another problem.
         """
-        if str(arrays["fingerprint"]) != self.original.fingerprint:
-            raise InvalidProblem(
-                f"{self.original.name}: the checkpoint was written for another problem; remove it to start afresh"
-            )
+        refuse_another(self.original, arrays)
         budget = self.meter.budget
         self.meter = budget.start(float(arrays["seconds"]), int(arrays["evaluations"]))
         self.rng.bit_generator.state = bit_generator_state(arrays["rng"])

@@ -19,8 +19,8 @@ class MilpSolver(Protocol):
     """A branch-and-bound (or CP) solver behind one call; one thread.
 
     ``budget.evaluations`` limits branch-and-bound nodes (CP-SAT: conflicts). Infeasible and unbounded are statuses, not
-    errors. ``scorer`` and ``checkpoint`` are accepted, so that a back end is also a :class:`solvers.base.Solver`, and
-    unused.
+    errors; whatever else a back end may answer is a :class:`SolverFailure` that names it, a :class:`BrokenOff` where
+    something was found before. ``scorer`` is accepted, for :class:`solvers.base.Solver`, and unused.
 
     Parameters of :meth:`solve`
     ---------------------------
@@ -34,6 +34,9 @@ class MilpSolver(Protocol):
         Draws the back end's seed.
     on_incumbent
         Called in the caller's thread for the start and each improvement; an exception from it ends the solve.
+    checkpoint
+        Holds the best solution, its trace and what was spent. A later call starts from them with the rest of the budget and
+        a tree of its own: what a back end knows besides cannot be kept.
 
     The assignment has exactly integral integers; its objective and feasibility are computed by the problem. The trace ends
     in one more row with the final time, nodes and dual bound.

@@ -77,7 +77,7 @@ class CpSat:
                 f"cp_sat takes integer variables only; {problem.describe_variable(j)} of {problem.name} is continuous. "
                 "Use solver scip or highs"
             )
-        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent, checkpoint)
         seed = int(rng.integers(2**31 - 1))
         return solve_native(incumbent, lambda: _CpModel(self, incumbent, seed))
 
@@ -112,7 +112,7 @@ class _CpModel:
 
     def _configured(self, solver: CpSat, seed: int) -> Any:
         cp_solver = self._cp_model.CpSolver()
-        conflicts = self._incumbent.meter.budget.evaluations
+        conflicts = self._incumbent.evaluations_left
         parameters = {
             "num_workers": solver.workers,
             "random_seed": seed,
@@ -192,11 +192,8 @@ class _CpModel:
         parameters = self._solver.parameters
         parameters.max_time_in_seconds = min(parameters.max_time_in_seconds, remaining)
         code = self._solver.solve(self.model, self._callback(report))
-        if code == self._cp_model.MODEL_INVALID:
-            raise SolverFailure("CP-SAT calls the model invalid")
         nodes = int(self._solver.num_conflicts)
-        found = {self._cp_model.OPTIMAL: Status.OPTIMAL, self._cp_model.INFEASIBLE: Status.INFEASIBLE}
-        status = found.get(code, Status.NO_SOLUTION)
+        status = meaning(self._solver.status_name(code))
         bound = self._bound(self._solver.best_objective_bound) if status != Status.INFEASIBLE else math.nan
         if self._clipped and status != Status.NO_SOLUTION:
             return self._confirmed(status, nodes)
@@ -236,6 +233,21 @@ class _CpModel:
     def stop(self) -> None:
         self._stopped = True
         self._solver.stop_search()
+
+
+def meaning(status: str) -> Status:
+    """Our word for the name of a status of CP-SAT; a limit (UNKNOWN, FEASIBLE) is ``no_solution``, whatever was found.
+
+    Raises
+    ------
+    SolverFailure
+        CP-SAT calls the model invalid, or the status is none that we know; names it.
+    """
+    found = {"OPTIMAL": Status.OPTIMAL, "INFEASIBLE": Status.INFEASIBLE}
+    found |= {"FEASIBLE": Status.NO_SOLUTION, "UNKNOWN": Status.NO_SOLUTION}
+    if status not in found:
+        raise SolverFailure(f"CP-SAT stopped with status {status}")
+    return found[status]
 
 
 def _side(side: float, upper: bool, factor: int = 1, error: float = 0.0) -> int:

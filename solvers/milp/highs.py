@@ -15,7 +15,7 @@ from runs.errors import SolverFailure, require
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Status
 from solvers.milp.base import OnIncumbent
-from solvers.milp.highs_model import pass_model, quiet_highs, set_option
+from solvers.milp.highs_model import AMBIGUOUS, meaning, pass_model, quiet_highs, set_option
 from solvers.milp.incumbent import Incumbent
 from solvers.milp.native import Candidate, Outcome, solve_native
 
@@ -63,7 +63,7 @@ class Highs:
         on_incumbent: OnIncumbent | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Solution:
-        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent, checkpoint)
         seed = int(rng.integers(2**31 - 1))
         build = partial(_HighsModel, self, incumbent, seed)
         return solve_native(incumbent, build, partial(self.solve, rng=rng), here=problem.A.nnz <= SMALL_MODEL)
@@ -76,6 +76,7 @@ class _HighsModel:
         self._highspy = require("highspy", "solvers")
         self._incumbent = incumbent
         self._stop = False
+        self._error: Exception | None = None
         minimal = incumbent.problem.to_min()
         self._offset = minimal.offset
         self._highs = quiet_highs()
@@ -86,7 +87,7 @@ class _HighsModel:
             "mip_rel_gap": solver.relative_gap,
             "presolve": "choose" if solver.presolve else "off",
         }
-        nodes = incumbent.meter.budget.evaluations
+        nodes = incumbent.evaluations_left
         if nodes is not None:
             options["mip_max_nodes"] = min(nodes, 2**31 - 1)
         if incumbent.cutoff is not None:
@@ -106,6 +107,10 @@ class _HighsModel:
             report(Candidate(x, seconds, int(data.mip_node_count), self._bound(data.mip_dual_bound)))
 
         def on_check(event: Any) -> None:
+            try:
+                self._incumbent.keep()
+            except Exception as error:  # must not unwind through HiGHS
+                self._error, self._stop = error, True
             if self._stop or self._incumbent.meter.exhausted:
                 event.interrupt()
 
@@ -115,12 +120,19 @@ class _HighsModel:
             event.subscribe(on_check)
         own_limit = highs.getOptionValue("time_limit")[1]
         set_option(highs, "time_limit", min(self._incumbent.meter.remaining_seconds, own_limit))
-        highs.run()
+        self._run()
         if self._lost_optimum():
             highs.clearSolver()
-            highs.run()
+            self._run()
         highs.clearCallbacks()
         return self._outcome(report)
+
+    def _run(self) -> None:
+        ended = self._highs.run()
+        if self._error is not None:
+            raise self._error
+        if ended == self._highspy.HighsStatus.kError:
+            raise SolverFailure(f"HiGHS failed; its status is {self._highs.getModelStatus().name}")
 
     def _lost_optimum(self) -> bool:
         """HiGHS 1.16: when presolve improves a MIP start and the result is optimal, the plain start is returned."""
@@ -131,23 +143,20 @@ class _HighsModel:
         return value > claimed + 1e-6 * max(1.0, abs(claimed))
 
     def _outcome(self, report: Callable[[Candidate], None]) -> Outcome:
-        kinds = self._highspy.HighsModelStatus
         status, info = self._highs.getModelStatus(), self._highs.getInfo()
-        failures = (kinds.kLoadError, kinds.kModelError, kinds.kPresolveError, kinds.kSolveError, kinds.kPostsolveError)
-        if status in failures or status == kinds.kMemoryLimit:
-            raise SolverFailure(f"HiGHS stopped with status {status.name}")
         nodes = max(int(info.mip_node_count), 0)
         pure_lp = not self._incumbent.problem.integer.any()
         if info.primal_solution_status == 2:  # a feasible point is there
             report(Candidate(np.array(self._highs.getSolution().col_value), self._incumbent.meter.seconds, nodes))
-        proofs = {kinds.kOptimal: Status.OPTIMAL, kinds.kModelEmpty: Status.OPTIMAL, kinds.kUnbounded: Status.UNBOUNDED}
-        proofs |= {kinds.kInfeasible: Status.INFEASIBLE, kinds.kObjectiveBound: Status.INFEASIBLE}
-        found = proofs.get(status, Status.NO_SOLUTION)
+        if status.name == AMBIGUOUS:
+            return Outcome(Status.NO_SOLUTION, math.nan, nodes, ambiguous=True)
+        none_reaches_cutoff = status.name == "kObjectiveBound" and self._incumbent.cutoff is not None
+        found = Status.INFEASIBLE if none_reaches_cutoff else meaning(status)
         if pure_lp:
             bound = self._bound(info.objective_function_value) if found == Status.OPTIMAL else math.nan
         else:
             bound = self._bound(info.mip_dual_bound)
-        return Outcome(found, bound, nodes, status == kinds.kUnboundedOrInfeasible)
+        return Outcome(found, bound, nodes)
 
     def _bound(self, dual: float) -> float:
         if not math.isfinite(dual):

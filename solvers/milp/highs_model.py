@@ -9,6 +9,49 @@ import numpy as np
 
 from data.ilp.problem import ILP
 from runs.errors import ConfigError, SolverFailure, require
+from solvers.base import Status
+
+AMBIGUOUS = "kUnboundedOrInfeasible"
+"""The one answer of HiGHS that is neither a status of ours nor a failure."""
+
+_MEANINGS = {
+    "kOptimal": Status.OPTIMAL,
+    "kModelEmpty": Status.OPTIMAL,
+    "kInfeasible": Status.INFEASIBLE,
+    "kUnbounded": Status.UNBOUNDED,
+    "kObjectiveBound": Status.NO_SOLUTION,
+    "kObjectiveTarget": Status.NO_SOLUTION,
+    "kTimeLimit": Status.NO_SOLUTION,
+    "kIterationLimit": Status.NO_SOLUTION,
+    "kSolutionLimit": Status.NO_SOLUTION,
+    "kInterrupt": Status.INTERRUPTED,
+    "kHighsInterrupt": Status.INTERRUPTED,
+}
+_REASONS = {
+    "kNotset": "it solved nothing",
+    "kLoadError": "it could not load the model",
+    "kModelError": "it takes the model for broken",
+    "kPresolveError": "its presolve failed",
+    "kSolveError": "its search failed",
+    "kPostsolveError": "its postsolve failed",
+    "kMemoryLimit": "it ran out of memory",
+    "kUnknown": "it cannot tell what its answer is worth",
+    AMBIGUOUS: "it cannot tell infeasible from unbounded",
+}
+
+
+def meaning(status: Any) -> Status:
+    """Our word for a ``HighsModelStatus``; a limit is ``no_solution``, whatever was found before it.
+
+    Raises
+    ------
+    SolverFailure
+        HiGHS failed, or the status is none that we know; names it.
+    """
+    if status.name not in _MEANINGS:
+        reason = _REASONS.get(status.name, "which is unknown here")
+        raise SolverFailure(f"HiGHS stopped with status {status.name}: {reason}")
+    return _MEANINGS[status.name]
 
 
 def quiet_highs() -> Any:
@@ -46,8 +89,10 @@ def pass_model(highspy: Any, highs: Any, problem: ILP, relax: bool = False) -> N
 
     Raises
     ------
+    InvalidProblem
+        HiGHS refuses it, and so do we; names the place.
     SolverFailure
-        HiGHS refuses it.
+        HiGHS alone refuses it.
     """
     matrix = problem.A
     kinds = np.zeros(problem.n, np.int32) if relax else problem.integer.astype(np.int32)
@@ -69,4 +114,5 @@ def pass_model(highspy: Any, highs: Any, problem: ILP, relax: bool = False) -> N
         kinds,
     )
     if status == highspy.HighsStatus.kError:
-        raise SolverFailure(f"{problem.name}: HiGHS refuses the model; problem.validate() tells more")
+        problem.validate()
+        raise SolverFailure(f"{problem.name}: HiGHS refuses the model without a reason")

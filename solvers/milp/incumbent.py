@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 
-from data.ilp.problem import ILP, INTEGRALITY
+from data.ilp.problem import ILP, INFINITE, INTEGRALITY
 from runs import interrupt
 from runs.anytime import Trace
 from runs.errors import InvalidProblem, SolverFailure
-from solvers.base import Budget, Solution, Status
+from runs.record.checkpoint import Checkpoint, State, prefixed, under
+from solvers.base import BrokenOff, Budget, Solution, Status
 from solvers.milp.base import OnIncumbent
 from solvers.milp.lp import PersistentLP
 
@@ -32,11 +34,14 @@ class Incumbent:
         In the problem's own sense.
     on_incumbent
         Told about every improvement.
+    checkpoint
+        Holds what an earlier call left, which then takes the place of ``initial``; see :meth:`keep`.
 
     Raises
     ------
     InvalidProblem
-        The complete start is infeasible (names the worst violation), or has the wrong shape.
+        The complete start is infeasible (names the worst violation), or has the wrong shape; the checkpoint is another
+        problem's.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Incumbent:
         initial: np.ndarray | None = None,
         cutoff: float | None = None,
         on_incumbent: OnIncumbent | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.meter = budget.start()
         self.problem = problem
@@ -57,7 +63,13 @@ class Incumbent:
         self._on_incumbent = on_incumbent
         self._sense = -1.0 if problem.maximize else 1.0
         self._unrepaired: np.ndarray | None = None
-        if initial is not None:
+        self._spent = 0  # evaluations of earlier runs of the back end
+        self._checkpoint = checkpoint
+        self._thread = threading.get_ident()
+        saved = checkpoint.load() if checkpoint else None
+        if saved:
+            self._resume(saved)
+        if self.x is None and initial is not None:
             self._accept_start(np.array(initial, np.float64))
 
     def _accept_start(self, start: np.ndarray) -> None:
@@ -75,6 +87,40 @@ class Incumbent:
                 "Pass a feasible one, or None"
             )
         self.offer(start)
+
+    def _resume(self, saved: State) -> None:
+        refuse_another(self.problem, saved)
+        self.trace = Trace.from_arrays(under("trace/", saved), self.problem.maximize)
+        self.meter = self.meter.budget.start(float(saved["seconds"]), int(saved["evaluations"]))
+        if "x" in saved:
+            self.x = saved["x"]
+            self.objective = self.problem.objective(self.x)
+        self.restart()
+
+    def restart(self, evaluations: int = 0) -> None:
+        """Get ready for another run of the back end, after one of ``evaluations``: it starts from the best so far."""
+        self.meter.evaluations = max(self.meter.evaluations, self._spent + evaluations)
+        self.start = self.start if self.x is None else self.x
+        self._spent = self.meter.evaluations
+
+    def keep(self, now: bool = False) -> None:
+        """Save best, trace and what was spent if that is due, or ``now``; only the thread that made us does so."""
+        if self._checkpoint is None or threading.get_ident() != self._thread:
+            return
+        if now or self._checkpoint.due():
+            state: State = {
+                "fingerprint": np.array(self.problem.fingerprint),
+                "seconds": np.array(self.meter.seconds),
+                "evaluations": np.array(self.meter.evaluations),
+            }
+            best = {} if self.x is None else {"x": self.x}
+            self._checkpoint.save(state | best | prefixed("trace/", self.trace.to_arrays()))
+
+    @property
+    def evaluations_left(self) -> int | None:
+        """Limit of the next run of the back end; None without one."""
+        limit = self.meter.budget.evaluations
+        return None if limit is None else max(0, limit - self._spent)
 
     @property
     def value(self) -> float:
@@ -104,7 +150,10 @@ class Incumbent:
         """Round the integers of ``x`` (n,), check it, keep it if it is the best; True when it was kept.
 
         A solution that rounding breaks is remembered and repaired by :meth:`solution`. ``bound`` is in the problem's sense.
+        A point at infinity, which a back end may give for an unbounded problem, is none.
         """
+        if not (np.abs(x) < INFINITE).all():
+            return False
         rounded = self._rounded(x)
         if self.x is not None and np.array_equal(rounded, self.x):
             return False  # back ends report their best once when they find it and once at the end
@@ -116,7 +165,7 @@ class Incumbent:
             return False
         self.x, self.objective = rounded, objective
         seconds = self.meter.seconds if seconds is None else seconds
-        self.meter.evaluations = max(self.meter.evaluations, evaluations)
+        self.meter.evaluations = max(self.meter.evaluations, self._spent + evaluations)
         self.trace.record(seconds, self.meter.evaluations, objective, bound)
         if self._on_incumbent is not None:
             self._on_incumbent(seconds, rounded.copy(), objective)
@@ -148,9 +197,28 @@ class Incumbent:
         status = self._checked(status, bound)
         if status == Status.OPTIMAL:
             bound = self.objective
-        self.meter.evaluations = max(self.meter.evaluations, evaluations)
+        self.meter.evaluations = max(self.meter.evaluations, self._spent + evaluations)
+        if status == Status.INTERRUPTED:
+            self.keep(now=True)
         self.trace.record(self.meter.seconds, self.meter.evaluations, self.objective, bound)
         return Solution(self.x, self.objective, self.x is not None, status, self.trace)
+
+    def broken_off(self, cause: str) -> Solution:
+        """The answer of a back end that broke down because a signal came; else the failure, with the best so far.
+
+        Raises
+        ------
+        BrokenOff
+            Something was found before.
+        SolverFailure
+            Nothing was.
+        """
+        if interrupt.requested():
+            return self.solution(Status.INTERRUPTED)
+        self.keep(now=True)
+        if self.x is None:
+            raise SolverFailure(cause)
+        raise BrokenOff(cause, self.solution(Status.FEASIBLE))
 
     def _checked(self, status: Status, bound: float) -> Status:
         if self.x is None:
@@ -163,6 +231,20 @@ class Incumbent:
         if status == Status.OPTIMAL and not self.value <= self._sense * bound + 1e-6 * max(1.0, abs(bound)):
             return Status.FEASIBLE
         return Status.FEASIBLE if status == Status.NO_SOLUTION else status
+
+
+def refuse_another(problem: ILP, saved: State) -> None:
+    """Refuse the saved state of a search on another problem.
+
+    Raises
+    ------
+    InvalidProblem
+        It is one.
+    """
+    if str(saved["fingerprint"]) != problem.fingerprint:
+        raise InvalidProblem(
+            f"{problem.name}: the checkpoint was written for another problem; remove it to start afresh"
+        )
 
 
 def solve_continuous(problem: ILP, x: np.ndarray, seconds: float) -> np.ndarray | None:

@@ -19,7 +19,7 @@ from data.ilp.root_lp import BasisStatus
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem, SolverFailure, require
 from solvers.base import Status
-from solvers.milp.highs_model import pass_model, quiet_highs, set_option
+from solvers.milp.highs_model import AMBIGUOUS, meaning, pass_model, quiet_highs, set_option
 
 ALGORITHMS = ("auto", "dual_simplex", "primal_simplex", "simplex", "ipm", "pdlp")
 
@@ -155,7 +155,7 @@ class PersistentLP:
         ConfigError
             Unknown algorithm.
         SolverFailure
-            HiGHS failed with an error of its own, by interior point and by simplex.
+            HiGHS failed or cannot tell what its answer is worth, by interior point and by simplex; names its status.
         """
         if algorithm not in ALGORITHMS:
             raise ConfigError(f"lp.algorithm is {algorithm!r}; choose one of {', '.join(ALGORITHMS)}")
@@ -170,7 +170,7 @@ class PersistentLP:
         kinds = self._highspy.HighsModelStatus
         if status in (kinds.kUnknown, kinds.kSolveError) and algorithm in ("ipm", "pdlp"):
             self._run("dual_simplex", crossover, limit)
-        elif status == kinds.kUnboundedOrInfeasible:
+        elif status.name == AMBIGUOUS:
             self._run("primal_simplex", crossover, limit, presolve="off")
         result = self._result(began)
         vertex = algorithm.endswith("simplex") or (algorithm == "ipm" and crossover and result.status == Status.OPTIMAL)
@@ -234,7 +234,7 @@ class PersistentLP:
 
     def _result(self, began: float) -> LPResult:
         info = self._highs.getInfo()
-        status = lp_status(self._highspy, self._highs.getModelStatus())
+        status = meaning(self._highs.getModelStatus())
         iterations = max(info.simplex_iteration_count, 0) + max(info.ipm_iteration_count, 0)
         iterations += max(info.pdlp_iteration_count, 0)
         seconds = self._highs.getRunTime() - began
@@ -256,15 +256,6 @@ class PersistentLP:
             raise InvalidProblem(
                 f"lp: HiGHS refused the {what}: wrong length, crossed limits or a value that is not finite"
             )
-
-
-def lp_status(highspy: Any, status: Any) -> Status:
-    """Our word for a ``HighsModelStatus`` of an LP run."""
-    kinds = highspy.HighsModelStatus
-    if status == kinds.kHighsInterrupt or status == kinds.kInterrupt:
-        return Status.INTERRUPTED
-    names = {kinds.kOptimal: Status.OPTIMAL, kinds.kModelEmpty: Status.OPTIMAL, kinds.kInfeasible: Status.INFEASIBLE}
-    return names.get(status, Status.UNBOUNDED if status == kinds.kUnbounded else Status.NO_SOLUTION)
 
 
 def _stop_on_signal(event: Any) -> None:

@@ -43,7 +43,7 @@ class MathOptLP:
         InvalidProblem
             The problem is a maximisation.
         SolverFailure
-            OR-Tools failed with an error of its own.
+            OR-Tools failed with an error of its own, or cannot tell infeasible from unbounded.
         """
         if problem.maximize:
             raise InvalidProblem(f"{problem.name}: MathOptLP takes a minimisation; pass problem.to_min()")
@@ -58,7 +58,7 @@ class MathOptLP:
             result = mathopt.solve(model, kind, params=parameters)
         except Exception as error:  # OR-Tools raises bare StatusNotOk and RuntimeError
             raise SolverFailure(f"{self.solver} failed on {problem.name}: {error}") from error
-        return _lp_result(mathopt, result, problem)
+        return _lp_result(result, problem)
 
 
 def _model_proto(problem: ILP) -> Any:
@@ -84,14 +84,23 @@ def _model_proto(problem: ILP) -> Any:
     return proto
 
 
-def _lp_result(mathopt: Any, result: Any, problem: ILP) -> LPResult:
-    reasons = mathopt.TerminationReason
-    words = {
-        reasons.OPTIMAL: Status.OPTIMAL,
-        reasons.INFEASIBLE: Status.INFEASIBLE,
-        reasons.UNBOUNDED: Status.UNBOUNDED,
-    }
-    status = words.get(result.termination.reason, Status.NO_SOLUTION)
+def meaning(reason: str) -> Status:
+    """Our word for the name of a ``TerminationReason``; a limit is ``no_solution``.
+
+    Raises
+    ------
+    SolverFailure
+        OR-Tools failed, cannot tell infeasible from unbounded, or the reason is none that we know; names it.
+    """
+    words = {"OPTIMAL": Status.OPTIMAL, "INFEASIBLE": Status.INFEASIBLE, "UNBOUNDED": Status.UNBOUNDED}
+    words |= {"FEASIBLE": Status.NO_SOLUTION, "NO_SOLUTION_FOUND": Status.NO_SOLUTION}
+    if reason not in words:
+        raise SolverFailure(f"OR-Tools stopped with {reason}")
+    return words[reason]
+
+
+def _lp_result(result: Any, problem: ILP) -> LPResult:
+    status = meaning(result.termination.reason.name)
     statistics = result.solve_stats
     iterations = statistics.simplex_iterations + statistics.first_order_iterations
     seconds = statistics.solve_time.total_seconds()

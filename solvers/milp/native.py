@@ -15,11 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
-from runs import interrupt
+from runs import clock, interrupt
 from runs.errors import RepriseError, SolverFailure
-from solvers.base import Solution, Status
+from solvers.base import BrokenOff, Solution, Status
 from solvers.milp.incumbent import Incumbent
 
+_PROOFS = (Status.OPTIMAL, Status.INFEASIBLE, Status.UNBOUNDED)
 _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 0.3
 
@@ -76,6 +77,11 @@ def solve_native(
     here
         Run in the caller's thread: for a small model that looks at signals and deadline itself. A thread costs up to half
         of the time of a sub-ILP of a few hundred variables.
+
+    Raises
+    ------
+    BrokenOff, SolverFailure
+        The native solver failed, after or before it had found something; the message has its reason.
     """
     if incumbent.problem.n == 0:
         incumbent.offer(np.zeros(0))
@@ -83,13 +89,25 @@ def solve_native(
     with interrupt.watch():
         if incumbent.meter.exhausted:
             return incumbent.solution(_stopped())
-        outcome = _run_here(build, incumbent) if here else _run(build, incumbent) or Outcome(_stopped())
-        if outcome.ambiguous:
-            outcome = _told_apart(incumbent, outcome, solve)
-        status = outcome.status
-        if status in (Status.FEASIBLE, Status.NO_SOLUTION):
-            status = _stopped()
+        try:
+            outcome = _run_to_the_end(build, incumbent, here)
+            if outcome.ambiguous:
+                outcome = _told_apart(incumbent, outcome, solve)
+        except SolverFailure as failure:
+            return incumbent.broken_off(failure.cause if isinstance(failure, BrokenOff) else str(failure))
+        status = outcome.status if outcome.status in _PROOFS else _stopped()
         return incumbent.solution(status, outcome.bound, outcome.nodes)
+
+
+def _run_to_the_end(build: Callable[[], Native], incumbent: Incumbent, here: bool) -> Outcome:
+    """Run the model; once more from the best so far where it ended before its time, by a clock that went on in our sleep."""
+    while True:
+        slept = clock.slept()
+        outcome = _run_here(build, incumbent) if here else _run(build, incumbent) or Outcome(_stopped())
+        whole = outcome.status in _PROOFS or outcome.ambiguous or clock.slept() == slept
+        if whole or incumbent.meter.exhausted or incumbent.meter.remaining_seconds == math.inf:
+            return outcome
+        incumbent.restart(outcome.nodes)
 
 
 def _stopped() -> Status:
@@ -166,6 +184,7 @@ def _run(build: Callable[[], Native], incumbent: Incumbent) -> Outcome | None:
     asked_at: float | None = None
     try:
         while True:
+            incumbent.keep()
             meter = incumbent.meter
             if interrupt.requested() or meter.remaining_seconds <= 0:
                 asked_at = meter.seconds if asked_at is None else asked_at

@@ -14,6 +14,7 @@ import signal
 import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from data.ilp.problem import ILP
 from runs import child, interrupt
 from runs.errors import ConfigError, RepriseError, SolverFailure
 from runs.record.checkpoint import Checkpoint
-from solvers.base import Budget, Solution, Status
+from solvers.base import BrokenOff, Budget, Solution, Status
 from solvers.milp.base import MilpSolver, OnIncumbent
 from solvers.milp.incumbent import Incumbent
 
@@ -32,8 +33,7 @@ _MESSAGES = logging.getLogger(__name__)
 class ChildProcess:
     """Runs another back end in a child process; see :class:`solvers.milp.base.MilpSolver`.
 
-    Starting the child takes about half a second, which counts. A child that crashes, is killed or runs out of memory after
-    it found something is a warning in the log; the answer is its best so far.
+    Starting the child takes about half a second, which counts. While the child is stopped (SIGSTOP) the clock stands still.
 
     Parameters
     ----------
@@ -75,13 +75,15 @@ class ChildProcess:
 
         Raises
         ------
-        SolverFailure
-            The child died without any solution; names the signal or the exit code.
+        BrokenOff, SolverFailure
+            The child crashed, was killed, or ran out of memory, after or before it had found something; names the signal or
+            the exit code.
         """
-        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent, checkpoint)
         seed = int(rng.integers(2**63 - 1))
         deadline = math.inf if budget.seconds is None else time.monotonic() + incumbent.meter.remaining_seconds
-        job = _Job(self.solver, problem, budget, deadline, initial, cutoff, seed)
+        rest = replace(budget, evaluations=incumbent.evaluations_left)
+        job = _Job(self.solver, problem, rest, deadline, incumbent.start, cutoff, seed)
         limits = child.Limits(memory_bytes=None if self.memory_gib is None else int(self.memory_gib * 2**30))
         with interrupt.watch():
             if incumbent.meter.exhausted:
@@ -96,8 +98,19 @@ class ChildProcess:
 
     def _listen(self, process: child.Command, connection: Connection, incumbent: Incumbent) -> Solution:
         meter = incumbent.meter
+        began = looked_at = meter.seconds
         signalled_at: float | None = None
+        told = False
         while True:
+            incumbent.keep()
+            if process.stopped:
+                meter.skip(meter.seconds - looked_at)
+                if not told:
+                    _MESSAGES.warning(
+                        "%s: process %d, its solver, is stopped; waiting", incumbent.problem.name, process.pid
+                    )
+                told = True
+            looked_at = meter.seconds
             if interrupt.requested() and signalled_at is None:
                 signalled_at = meter.seconds
                 process.send(signal.SIGTERM)
@@ -111,24 +124,31 @@ class ChildProcess:
                 message = connection.recv()
             except (EOFError, OSError):
                 return self._failed(f"the child process died of {child.cause(process.wait() or 0)}", incumbent)
-            if isinstance(message, np.ndarray):
-                incumbent.offer(message)
+            if isinstance(message, _Found):
+                meter.catch_up(began + message.seconds)
+                incumbent.offer(message.x)
             elif isinstance(message, Solution):
-                return _answer(message, incumbent)
+                meter.catch_up(began + (message.trace.seconds[-1] if len(message.trace) else 0.0))
+                return self._answer(message, incumbent)
             elif isinstance(message, SolverFailure):
-                return self._failed(str(message), incumbent)
+                return self._failed(message.cause if isinstance(message, BrokenOff) else str(message), incumbent)
             else:
                 raise message
 
+    def _answer(self, solution: Solution, incumbent: Incumbent) -> Solution:
+        if solution.assignment is not None:
+            incumbent.offer(solution.assignment)
+        status = solution.status
+        if status == Status.INTERRUPTED and not interrupt.requested():
+            return self._failed("a signal asked the child process to stop", incumbent)
+        if status == Status.NO_SOLUTION and interrupt.requested():
+            status = Status.INTERRUPTED
+        bound = solution.trace.bound[-1] if len(solution.trace) else math.nan
+        return incumbent.solution(status, bound, solution.trace.evaluations[-1] if len(solution.trace) else 0)
+
     def _failed(self, cause: str, incumbent: Incumbent) -> Solution:
-        if interrupt.requested():
-            return incumbent.solution(Status.INTERRUPTED)
         limit = "" if self.memory_gib is None else f" (its memory limit is {self.memory_gib:g} GiB)"
-        what = f"{type(self.solver).__name__} on {incumbent.problem.name}: {cause}{limit}"
-        if incumbent.x is None:
-            raise SolverFailure(f"{what}; no solution was found before")
-        _MESSAGES.warning("%s; its best so far is kept", what)
-        return incumbent.solution(Status.FEASIBLE)
+        return incumbent.broken_off(f"{type(self.solver).__name__} on {incumbent.problem.name}: {cause}{limit}")
 
 
 @dataclass(frozen=True)
@@ -142,12 +162,11 @@ class _Job:
     seed: int
 
 
-def _answer(solution: Solution, incumbent: Incumbent) -> Solution:
-    if solution.assignment is not None:
-        incumbent.offer(solution.assignment)
-    status = Status.INTERRUPTED if interrupt.requested() and solution.status == Status.NO_SOLUTION else solution.status
-    bound = solution.trace.bound[-1] if len(solution.trace) else math.nan
-    return incumbent.solution(status, bound, solution.trace.evaluations[-1] if len(solution.trace) else 0)
+class _Found(NamedTuple):
+    """An incumbent of the child."""
+
+    seconds: float  # on the child's clock
+    x: np.ndarray
 
 
 def serve(connection: Connection) -> None:
@@ -162,7 +181,7 @@ def serve(connection: Connection) -> None:
                 initial=job.initial,
                 cutoff=job.cutoff,
                 rng=np.random.default_rng(job.seed),
-                on_incumbent=lambda seconds, x, objective: connection.send(x),
+                on_incumbent=lambda seconds, x, objective: connection.send(_Found(seconds, x)),
             )
         except RepriseError as error:
             answer = error

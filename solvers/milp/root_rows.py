@@ -12,7 +12,7 @@ from data.ilp.root_rows import RootRows
 from runs import interrupt
 from runs.errors import InvalidProblem, require
 from solvers.milp.lp import LPUnfinished
-from solvers.milp.scip import load
+from solvers.milp.scip import load, meaning
 
 INFINITY = 1e20
 
@@ -32,6 +32,8 @@ def root_rows(problem: ILP, seconds: float | None = None) -> RootRows:
         The problem is a maximisation, or SCIP proves it infeasible or unbounded.
     LPUnfinished
         The root was not finished within ``seconds``, or a signal came.
+    SolverFailure
+        SCIP failed; names its status.
     """
     scip = require("pyscipopt", "solvers")
     if problem.maximize:
@@ -43,6 +45,7 @@ def root_rows(problem: ILP, seconds: float | None = None) -> RootRows:
         status = model.getStatus()
         if status in ("infeasible", "unbounded", "inforunbd"):
             raise InvalidProblem(f"{problem.name}: SCIP's root node finds the problem {status}")
+        meaning(status)
         if status in ("timelimit", "userinterrupt"):
             raise LPUnfinished(f"{problem.name}: the root node was not finished ({status}); give it more seconds")
         if model.getStage() != scip.SCIP_STAGE.SOLVING:

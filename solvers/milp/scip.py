@@ -23,7 +23,13 @@ from solvers.milp.native import Candidate, Outcome, solve_native
 
 EMPHASES = ("default", "aggressive")
 _INFINITY = 1e20
+_AMBIGUOUS = "inforunbd"
 _PROOFS = {"optimal": Status.OPTIMAL, "infeasible": Status.INFEASIBLE, "unbounded": Status.UNBOUNDED}
+_LIMITS = (
+    "nodelimit", "totalnodelimit", "stallnodelimit", "timelimit", "gaplimit", "primallimit", "duallimit", "sollimit",
+    "bestsollimit", "restartlimit", "userinterrupt", "terminate",
+)  # fmt: skip
+_REASONS = {"unknown": "it solved nothing", "memlimit": "it ran out of memory"}
 
 
 class Scip:
@@ -65,7 +71,7 @@ class Scip:
         on_incumbent: OnIncumbent | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Solution:
-        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent)
+        incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent, checkpoint)
         seed = int(rng.integers(2**31 - 1))
         return solve_native(incumbent, partial(_ScipModel, self, incumbent, seed), partial(self.solve, rng=rng))
 
@@ -97,7 +103,7 @@ class _ScipModel:
             self.model.setHeuristics(setting.AGGRESSIVE)
         if not solver.presolve:
             self.model.setPresolve(setting.OFF)
-        nodes = self._incumbent.meter.budget.evaluations
+        nodes = self._incumbent.evaluations_left
         parameters = {
             "misc/catchctrlc": False,
             "timing/clocktype": 2,
@@ -147,13 +153,13 @@ class _ScipModel:
 
     def _outcome(self, report: Callable[[Candidate], None]) -> Outcome:
         status = self.model.getStatus()
-        if status in ("unknown", "memlimit"):
-            raise SolverFailure(f"SCIP stopped with status {status!r}")
         if self.model.getNSols() > 0:
             report(self._candidate(self.model.getBestSol()))
         bound = self._bound(self.model.getDualbound())
         nodes = int(self.model.getNTotalNodes())
-        return Outcome(_PROOFS.get(status, Status.NO_SOLUTION), bound, nodes, status == "inforunbd")
+        if status == _AMBIGUOUS:
+            return Outcome(Status.NO_SOLUTION, bound, nodes, ambiguous=True)
+        return Outcome(meaning(status), bound, nodes)
 
     def _candidate(self, solution: Any) -> Candidate:
         value = self.model.getSolVal
@@ -174,14 +180,40 @@ class _ScipModel:
                     self.model.interruptSolve()
 
 
+def meaning(status: str) -> Status:
+    """Our word for a status of SCIP; a limit is ``no_solution``, whatever was found before it.
+
+    Raises
+    ------
+    SolverFailure
+        SCIP failed, or the status is none that we know; names it.
+    """
+    if status in _LIMITS:
+        return Status.NO_SOLUTION
+    if status not in _PROOFS:
+        raise SolverFailure(f"SCIP stopped with status {status}: {_REASONS.get(status, 'which is unknown here')}")
+    return _PROOFS[status]
+
+
 def load(model: Any, problem: ILP) -> list[Any]:
     """Fill an empty SCIP model with a minimisation (without its offset) and return its variables in column order.
 
     The model goes through SCIP's LP reader, from memory. Measured for the 65,100 rows of MVC 1000: .21 s (.13 to write,
     .08 to read); MPS .34 s; ``addCons`` of ready-made expressions .64 s; ``quicksum`` 1.7 s.
+
+    Raises
+    ------
+    InvalidProblem
+        SCIP refuses it, and so do we; names the place.
+    SolverFailure
+        SCIP alone refuses it.
     """
     with _readable(lp_text(problem)) as path:
-        model.readProblem(path, extension="lp")
+        try:
+            model.readProblem(path, extension="lp")
+        except Exception as error:  # SCIP says no more than "read error!"
+            problem.validate()
+            raise SolverFailure(f"{problem.name}: SCIP does not take the model: {error}") from error
     variables: list[Any] = [None] * problem.n
     for variable in model.getVars():
         variables[int(variable.name[1:])] = variable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from runs.errors import StorageError
 from runs.interrupt import Interrupted
 from runs.record import instances
 from runs.record.instances import InstanceResult
-from solvers.base import Solution, Status
+from solvers.base import BrokenOff, Solution, Status
 from tasks.search import Search
 
 
@@ -100,6 +100,54 @@ def test_the_problem_is_believed_and_not_the_solver(tmp_path: Path) -> None:
 
 def test_no_gap_without_a_known_optimum(tmp_path: Path) -> None:
     assert not {"optimum", "primal_gap"} & searched(tmp_path, Stepping())["hills/high"].metrics.keys()
+
+
+class Dying(Stepping):
+    """Takes three steps, of which it saves the state, and breaks down; the second time it goes on."""
+
+    def solve(self, problem: Hill, *, checkpoint: Any, **others: Any) -> Solution:
+        if checkpoint.load():
+            return super().solve(problem, checkpoint=checkpoint, **others)
+        checkpoint.save({"x": np.array(3)})
+        trace = Trace(maximize=True)
+        trace.record(1.5, 3, problem.objective(np.array([3])))
+        raise BrokenOff("process 7 died of SIGKILL", Solution(np.array([3]), 99.0, True, Status.FEASIBLE, trace))
+
+
+def test_a_solver_that_died_leaves_what_it_had_found_and_an_error_and_goes_on_when_asked_again(tmp_path: Path) -> None:
+    low = searched(tmp_path, Dying())["hills/low"]
+    assert low.error.startswith("process 7 died of SIGKILL; its best so far")
+    assert (low.metrics["height"], low.metrics["primal_gap"]) == (0.0, 0.0)
+    assert len(list(tmp_path.rglob("*.state.npz"))) == 2
+    again = searched(tmp_path, Dying())["hills/low"]
+    assert not again.error and again.trace is not None and again.trace.evaluations == [4, 5]
+    assert not list(tmp_path.rglob("*.state.npz"))
+
+
+class Iterating(Stepping):
+    """Keeps a log of its iterations, of which there is none on the high hill."""
+
+    def solve(self, problem: Hill, **others: Any) -> Solution:
+        steps = 0 if problem.name == "high" else 2
+        return replace(super().solve(problem, **others), log={"gain": np.zeros(steps)})
+
+
+def test_a_search_that_never_began_is_called_start_only_and_warned_of(tmp_path: Path) -> None:
+    results = searched(tmp_path, Iterating())
+    assert [results[f"hills/{name}"].metrics["start_only"] for name in ("low", "high")] == [0.0, 1.0]
+    warning = (tmp_path / "warning.txt").read_text()
+    assert "start only: on 1 instances (hills/high)" in warning and "task.budget" in warning
+    assert "start_only" not in searched(tmp_path / "plain", Stepping())["hills/low"].metrics
+    assert not (tmp_path / "plain" / "warning.txt").exists()
+
+
+def test_an_objective_that_is_no_number_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(hill: Hill, assignment: np.ndarray) -> float:
+        return np.nan if hill.name == "low" else 1.0
+
+    monkeypatch.setattr(Hill, "objective", broken)
+    low = searched(tmp_path, Stepping())["hills/low"]
+    assert "low: the solution is feasible, but its objective is nan" in low.error and not low.metrics
 
 
 def test_a_stopped_search_leaves_no_result_goes_on_from_its_state_and_is_not_repeated(tmp_path: Path) -> None:

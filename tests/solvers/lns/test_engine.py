@@ -16,8 +16,8 @@ from data.ilp.generators.ca import CombinatorialAuction
 from data.ilp.generators.cfl import CapacitatedFacilityLocation
 from data.ilp.problem import ILP
 from runs import interrupt
-from runs.errors import ConfigError, InvalidProblem
-from solvers.base import Budget, Solution, Status
+from runs.errors import ConfigError, InvalidProblem, SolverFailure
+from solvers.base import BrokenOff, Budget, Solution, Status
 from solvers.lns.accept.equal import Equal
 from solvers.lns.accept.strict import Strict
 from solvers.lns.destroy.lb_relax import LBRelax
@@ -293,3 +293,43 @@ def test_empty_matrix_and_free_variables_are_no_obstacle():
     solution = search(Random(), problem, 20, schedule=NeighborhoodSize(1, largest=1.0))
     assert solution.status == Status.OPTIMAL
     assert solution.objective == pytest.approx(-1.5)
+
+
+class Mortal:
+    """HiGHS that breaks down at its call number ``at``, with what it found where it ``finds``."""
+
+    def __init__(self, at: int, finds: bool = True) -> None:
+        self.at, self.finds, self.calls = at, finds, 0
+
+    def solve(self, problem, **arguments):
+        self.calls += 1
+        found = Highs().solve(problem, **arguments)
+        if self.calls < self.at:
+            return found
+        if self.finds:
+            raise BrokenOff("the child died of SIGKILL", found)
+        raise SolverFailure("the child died of SIGKILL")
+
+
+@pytest.mark.parametrize("finds", [True, False])
+def test_a_back_end_that_dies_ends_the_search_with_its_best_so_far(finds):
+    problem = CombinatorialAuction(items=40, bids=80)(np.random.default_rng(0), "ca")
+    mortal = LargeNeighborhoodSearch(Random(), Mortal(4, finds), Greedy(), NeighborhoodSize(20))
+    with pytest.raises(BrokenOff, match="the child died of SIGKILL; its best so far") as caught:
+        mortal.solve(problem, budget=Budget(evaluations=30), rng=np.random.default_rng(0))
+    answer = caught.value.solution
+    assert problem.is_feasible(answer.assignment) and answer.status == Status.FEASIBLE
+    assert answer.objective == problem.objective(answer.assignment) == answer.trace.objective[-1]
+    assert len(answer.log["free"]) == answer.trace.evaluations[-1] == 3
+
+
+def test_a_start_that_dies_is_a_failure_with_what_it_had_found():
+    problem = CombinatorialAuction(items=20, bids=40)(np.random.default_rng(0), "ca")
+    for finds, kind in ((True, BrokenOff), (False, SolverFailure)):
+        start = FirstSolution(Mortal(1, finds), seconds=1)
+        with pytest.raises(kind, match="SIGKILL") as caught:
+            LargeNeighborhoodSearch(Random(), Highs(), start).solve(
+                problem, budget=Budget(evaluations=3), rng=np.random.default_rng(0)
+            )
+        if finds:
+            assert problem.is_feasible(caught.value.solution.assignment)

@@ -16,7 +16,7 @@ import pytest
 
 from data.ilp.problem import ILP
 from runs.errors import ConfigError, InvalidProblem, SolverFailure
-from solvers.base import Budget, Status
+from solvers.base import BrokenOff, Budget, Status
 from solvers.milp.cpsat import CpSat
 from solvers.milp.highs import Highs
 from solvers.milp.incumbent import Incumbent
@@ -41,6 +41,19 @@ class Misbehaving:
             incumbent.offer(np.array([1.0, 0.0, 0.0]))
         if self.act == "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
+        elif self.act == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.act == "terminate":
+            os.kill(os.getpid(), signal.SIGTERM)
+            return incumbent.solution(Status.INTERRUPTED)
+        elif self.act == "fail":
+            return incumbent.broken_off("no luck")
+        elif self.act == "sleep":
+            waker = f"import os, time; time.sleep(9); os.kill({os.getpid()}, {int(signal.SIGCONT)})"
+            subprocess.Popen([sys.executable, "-c", waker])
+            os.kill(os.getpid(), signal.SIGSTOP)
+            incumbent.offer(np.array([1.0, 1.0, 0.0]))
+            return incumbent.solution(Status.OPTIMAL, 5.0)
         elif self.act == "exit":
             os._exit(3)
         elif self.act == "hang":
@@ -74,16 +87,40 @@ def test_cutoff_and_infeasibility_cross_the_border():
     assert (answer.status, answer.assignment) == (Status.INFEASIBLE, None)
 
 
-@pytest.mark.parametrize(("act", "cause"), [("segfault", "SIGSEGV"), ("exit", "exit code 3")])
-def test_dead_child_leaves_its_best_so_far_or_a_failure(act, cause, caplog):
-    with caplog.at_level(logging.WARNING):
-        answer = run(ChildProcess(Misbehaving(act)))
-    assert (answer.status, answer.objective) == (Status.FEASIBLE, 3.0)
-    assert cause in caplog.text
-    with pytest.raises(SolverFailure, match=cause):
+@pytest.mark.parametrize(("act", "cause"), [("segfault", "SIGSEGV"), ("kill", "SIGKILL"), ("exit", "exit code 3")])
+def test_dead_child_leaves_a_failure_with_its_best_so_far(act, cause):
+    with pytest.raises(BrokenOff, match=f"Misbehaving on ilp: .*{cause}.*; its best so far, 3, is kept") as caught:
+        run(ChildProcess(Misbehaving(act)))
+    answer = caught.value.solution
+    assert (answer.status, answer.objective, answer.feasible) == (Status.FEASIBLE, 3.0, True)
+    with pytest.raises(SolverFailure, match=cause) as empty:
         run(ChildProcess(Misbehaving(act, finds=False)))
+    assert not isinstance(empty.value, BrokenOff)
     start = np.array([0.0, 0.0, 1.0])
-    assert run(ChildProcess(Misbehaving(act, finds=False)), initial=start).assignment.tolist() == start.tolist()
+    with pytest.raises(BrokenOff) as caught:
+        run(ChildProcess(Misbehaving(act, finds=False)), initial=start)
+    assert caught.value.solution.assignment.tolist() == start.tolist()
+
+
+def test_a_child_that_somebody_asks_to_stop_has_not_finished():
+    with pytest.raises(BrokenOff, match="a signal asked the child process to stop") as caught:
+        run(ChildProcess(Misbehaving("terminate")))
+    assert caught.value.solution.objective == 3.0
+
+
+def test_a_failure_inside_the_child_keeps_cause_and_solution():
+    with pytest.raises(BrokenOff, match=r"^Misbehaving on ilp: no luck; its best so far, 3, is kept$") as caught:
+        run(ChildProcess(Misbehaving("fail")))
+    assert caught.value.solution.objective == 3.0
+
+
+def test_while_the_child_is_stopped_the_clock_stands_still(caplog):
+    """It is stopped for as long as its budget, and then still answers in time."""
+    with caplog.at_level(logging.WARNING):
+        answer = run(ChildProcess(Misbehaving("sleep")), Budget(seconds=8))
+    assert answer.status == Status.OPTIMAL
+    assert answer.trace.seconds[-1] < 8
+    assert "is stopped; waiting" in caplog.text
 
 
 def test_hanging_child_is_killed_at_the_deadline():
@@ -94,11 +131,10 @@ def test_hanging_child_is_killed_at_the_deadline():
     assert answer.trace.seconds[-1] >= 2.5
 
 
-def test_memory_limit_ends_the_child_not_the_parent(caplog):
-    with caplog.at_level(logging.WARNING):
-        answer = run(ChildProcess(Misbehaving("eat"), memory_gib=1.25))
-    assert (answer.status, answer.objective) == (Status.FEASIBLE, 3.0)
-    assert "1.25 GiB" in caplog.text
+def test_memory_limit_ends_the_child_not_the_parent():
+    with pytest.raises(BrokenOff, match=r"memory limit is 1\.25 GiB") as caught:
+        run(ChildProcess(Misbehaving("eat"), memory_gib=1.25))
+    assert caught.value.solution.objective == 3.0
     with pytest.raises(SolverFailure, match=r"memory limit is 1\.25 GiB"):
         run(ChildProcess(Misbehaving("eat", finds=False), memory_gib=1.25))
 

@@ -28,9 +28,11 @@ problem = ILP.build([0] * 60 + [1] * 10, np.hstack([A, np.eye(5), -np.eye(5)]), 
 start = np.concatenate([np.zeros(60), A.sum(1) // 2, np.zeros(5)])
 solver = {"scip": Scip(), "highs": Highs(), "cp_sat": CpSat(), "child": ChildProcess(Highs())}[sys.argv[1]]
 print("ready", flush=True)
+began = time.monotonic()
 answer = solver.solve(problem, budget=Budget(seconds=60), initial=start, rng=rng)
 print(json.dumps({"status": answer.status, "objective": answer.objective, "feasible": answer.feasible,
-                  "seconds": answer.trace.seconds[-1], "start": problem.objective(start)}), flush=True)
+                  "seconds": answer.trace.seconds[-1], "start": problem.objective(start),
+                  "wall": time.monotonic() - began}), flush=True)
 """
 
 
@@ -81,3 +83,25 @@ def test_signal_ends_a_linear_program():
     finally:
         process.kill()
         process.wait()
+
+
+SLEEPING = PROGRAM.replace("seconds=60", "seconds=3")
+
+
+@pytest.mark.parametrize("name", ["scip", "highs", "cp_sat", "child"])
+def test_a_search_has_its_whole_budget_although_it_was_stopped_for_longer(name):
+    process = subprocess.Popen([sys.executable, "-c", SLEEPING, name], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)
+        process.send_signal(signal.SIGCONT)
+        answer = json.loads(process.communicate(timeout=60)[0])
+    finally:
+        process.kill()
+        process.wait()
+    assert answer["status"] == "feasible"
+    if name != "child":  # which was not stopped, and whose search counts
+        assert answer["seconds"] >= 2.5
+        assert answer["wall"] >= answer["seconds"] + 3
