@@ -13,7 +13,7 @@ from typing import Any
 from runs import inputs
 from runs.files import atomic_write, read_json
 from runs.launch.rows import NOT_CHOICES
-from runs.names import part_of_a_run
+from runs.names import NOT_PART_OF_A_RUN, part_of_a_run
 from runs.record.run_record import finished_whole
 
 Job = list[str]
@@ -72,8 +72,12 @@ class Ledger:
 
 
 def meaning(application: Any, jobs: Iterable[Job] | None) -> str:
-    """A digest of all that can be composed, by files and tables of every configuration folder, and by the variables read."""
-    files = [(root, path) for root, path in _files(application) if path.stem not in NOT_CHOICES]
+    """A digest of what can make a run: files and tables of every configuration folder, and the variables that they read."""
+    files = [
+        (root, path)
+        for root, path in _files(application)
+        if path.stem not in NOT_CHOICES and path.relative_to(root).parts[0] not in NOT_PART_OF_A_RUN
+    ]
     return _digest(files, repr([text for job in jobs or () for text in job]).encode())
 
 

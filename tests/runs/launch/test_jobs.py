@@ -96,6 +96,8 @@ def test_a_changed_configuration_file_is_another_configuration(tmp_path: Path, f
     assert configuration(app, again) == before != configuration(app, BOTH[:1])
     assert configuration(app, BOTH, {"at_seconds": [1]}) != before
     (tmp_path / "model" / "claims.yaml").write_text("[]")
+    (tmp_path / "paths").mkdir()
+    (tmp_path / "paths" / "elsewhere.yaml").write_text("outputs: ${oc.env:HOME}")
     assert meaning(app, BOTH) == meant and configuration(app, BOTH) != before
     (tmp_path / "model" / "a.yaml").write_text("width: 4")
     assert meaning(app, BOTH) != meant
