@@ -10,14 +10,15 @@ import torch
 
 from runs.anytime import primal_gap
 from runs.errors import SolverFailure
-from runs.files import atomic_write
 from runs.interrupt import Interrupted, check
 from runs.record import instances
 from runs.record.checkpoint import FileCheckpoint
 from runs.record.instances import InstanceResult
-from runs.record.run_record import WARNING_FILE
+from runs.record.left_out import warn
 from solvers.base import BrokenOff, Budget, Solution, Solver, Status
 from tasks.problems import ProblemTask
+
+_START_ONLY = "start only"
 
 
 class Measure(Protocol):
@@ -112,13 +113,13 @@ class Search(ProblemTask):
         """The means, and a warning to the report where no search took place."""
         super().on_test_epoch_end()
         alone = [result.name for result in instances.load_all(self.folder) if result.metrics.get("start_only")]
-        if alone and self.trainer.is_global_zero:
+        if self.trainer.is_global_zero:
             names = ", ".join(alone[:3]) + (" and others" if len(alone) > 3 else "")
-            text = (
-                f"start only: on {len(alone)} instances ({names}) the budget was spent before the first iteration, so what "
-                "stands there is the initial solution; give it a larger task.budget\n"
+            message = (
+                f"{_START_ONLY}: on {len(alone)} instances ({names}) the budget ended before the first iteration, so what "
+                "stands there is the initial solution; give it a larger task.budget"
             )
-            atomic_write(self.folder / WARNING_FILE, text.encode())
+            warn(self.folder, _START_ONLY, message if alone else None)
 
     def searched(self) -> dict[str, float]:
         """A hook: further numbers of the instance just searched."""
