@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from runs.files import atomic_write
+from runs.files import atomic_write, damaged_part
 
 FOLDER = "checkpoints"
 LAST = Path(FOLDER) / "last.ckpt"
@@ -54,7 +53,7 @@ def recovered_last(folder: Path) -> Path | None:
     for path in (folder / _NEXT, folder / LAST, folder / BEFORE):
         if not path.is_file():
             continue
-        whole = _is_whole(path)
+        whole = damaged_part(path) is None
         place = folder / LAST if whole else path.with_suffix(".unreadable")
         with contextlib.suppress(FileNotFoundError):  # another rank was faster
             path.replace(place)
@@ -62,12 +61,3 @@ def recovered_last(folder: Path) -> Path | None:
             return place
         _LOG.warning("%s is not whole and lies in %s now; training goes on from what was saved before", path, place)
     return None
-
-
-def _is_whole(path: Path) -> bool:
-    """True for a zip archive, as torch writes it, whose parts all have their checksums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile):
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runs.errors import ConfigError
-from runs.files import read_json, safe_yaml
+from runs.files import damaged_part, read_json, safe_yaml
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,10 +119,15 @@ def load_tensors(file: BinaryIO | Path, complaint: str) -> Any:
     """
     import torch
 
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has no family of its own for damaged files
-        raise ConfigError(f"{complaint}: {' '.join(str(error).split())[:200]}") from error
+    with contextlib.nullcontext(file) if not isinstance(file, Path) else file.open("rb") as stream:
+        is_zip = stream.read(2) == b"PK"  # there are older formats
+        if is_zip and (part := damaged_part(stream)) is not None:
+            raise ConfigError(f"{complaint}: it is damaged ({' '.join(part.split())[:200]})")
+        stream.seek(0)
+        try:
+            return torch.load(stream, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch has no family of its own for damaged files
+            raise ConfigError(f"{complaint}: {' '.join(str(error).split())[:200]}") from error
 
 
 def fill(network: nn.Module, weights: Mapping[str, Any], source: str, what: str = "this network") -> None:
