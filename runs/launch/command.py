@@ -11,6 +11,7 @@ from typing import Any
 
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
 from runs.launch.mistakes import CONF, all_keys, clear_mistakes, is_configuration, nearest_listed
+from runs.launch.output import lasting
 
 USAGE_ERROR = 2
 
@@ -30,6 +31,11 @@ def main(job: Job, arguments: list[str] | None = None) -> int:
     0: every run finished. 1: a run failed. 2: the command or its configuration is wrong. 128 + n: stopped by signal n.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    with lasting():
+        return _main(job, arguments)
+
+
+def _main(job: Job, arguments: list[str]) -> int:
     try:
         if {"-h", "--help"} & set(arguments):
             from runs.launch.help import render

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,14 @@ def test_ddp_in_a_local_sweep_is_refused_before_it_starts(launch: Launcher) -> N
     run = launch("-m", "experiment=toy/learning", "hardware=ddp", "seed=1,2")
     assert run.returncode == 2
     assert "submitit_slurm" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("sweep", "ending"), [("-m seed=0,1", "| head -1"), ("-m seed=0,1", ">&-"), ("", "2>&1 | true"), ("", ">/dev/full")]
+)
+def test_output_that_nobody_takes_costs_no_run(launch_fresh: Launcher, tmp_path: Path, sweep: str, ending: str) -> None:
+    words = launch_fresh.command("experiment=toy/misbehaving", f"task.journal='{tmp_path / 'journal'}'", *sweep.split())
+    line = f"set -o pipefail; {shlex.join(words)} {ending}"
+    run = subprocess.run(["bash", "-c", line], env=launch_fresh.environment(), capture_output=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert len(launch_fresh.metrics()) == (2 if sweep else 1)
