@@ -97,11 +97,31 @@ def launches() -> list[str]:
     quoted = [command for text in texts for command in re.findall(r"`((?:-m )?experiment=[^`\n<]+)`", text)]
     settings = (command for command in quoted if re.search(r"(?<!-m) (?!hydra/launcher=)", command))
     found = [line for line in lines if line.startswith("python launch.py ")]
+    found += [command for text in texts for command in re.findall(r"`(python launch\.py [^`\n<]+)`", text)]
     shown = dict.fromkeys([*found, *(f"python launch.py {command}" for command in settings)])
     return [line for line in shown if not re.search(r"\.\.\.|ripples/|lns/active", line)]
 
 
-@pytest.mark.parametrize("line", launches())
+SETTINGS_OF = {
+    "recipes.md": "experiment=ssl/small model=ssl/simclr",
+    "evaluating.md": "experiment=ssl/evaluate checkpoint=run data=images/fake",
+}
+"""Pages whose quoted settings are added to a command of theirs."""
+
+
+def quoted_settings() -> list[str]:
+    """Launches with each setting that these pages quote in their prose."""
+    quoted = {
+        base: re.findall(r"`((?!experiment|[^`]*\.\.\.)[+~]?[\w./@]+=[^`\s.<]+[^`\s]*)`", (DOCS / page).read_text(encoding="utf-8"))
+        for page, base in SETTINGS_OF.items()
+    }
+    assert all(quoted.values())
+    return [
+        f"python launch.py {base} {setting}" for base, settings in quoted.items() for setting in dict.fromkeys(settings)
+    ]
+
+
+@pytest.mark.parametrize("line", [*launches(), *quoted_settings()])
 def test_every_launch_on_the_pages_composes(
     line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
