@@ -148,6 +148,7 @@ def register_resolvers() -> None:
 
     ``${name_of:a/b}`` is b, ``${folder_of:a/b}`` is a, ``${run_name:}`` is :func:`run_name` and ``${jobs_at_once:n}`` is
     :func:`jobs_at_once`; ``${where_absent:x,value}`` is the value if x is null, and null otherwise.
+    ``${where_at_least:x,bound,value,other}`` is the value if x is no less than the bound, and the other otherwise.
     ``${newest_sweep:path}`` is :func:`newest_sweep`.
     ``${measured:data.module.function,a,b}`` is what a function of ``data`` finds out from files: sizes that networks need.
     ``${json_of:a,b.c}`` is the resolved content of these nodes as JSON: what an artifact made from them is known by.
@@ -157,6 +158,7 @@ def register_resolvers() -> None:
         "folder_of": lambda path: str(path).rsplit("/", 1)[0] if path and "/" in str(path) else "own",
         "jobs_at_once": jobs_at_once,
         "where_absent": lambda given, value: value if given is None else None,
+        "where_at_least": lambda given, bound, value, other: value if given >= bound else other,
         "json_of": json_of,
         "newest_sweep": newest_sweep,
         "measured": measured,

@@ -112,7 +112,9 @@ SETTINGS_OF = {
 def quoted_settings() -> list[str]:
     """Launches with each setting that these pages quote in their prose."""
     quoted = {
-        base: re.findall(r"`((?!experiment|[^`]*\.\.\.)[+~]?[\w./@]+=[^`\s.<]+[^`\s]*)`", (DOCS / page).read_text(encoding="utf-8"))
+        base: re.findall(
+            r"`((?!experiment|[^`]*\.\.\.)[+~]?[\w./@]+=[^`\s.<]+[^`\s]*)`", (DOCS / page).read_text(encoding="utf-8")
+        )
         for page, base in SETTINGS_OF.items()
     }
     assert all(quoted.values())

@@ -27,8 +27,39 @@ def test_every_data_set_builds(name: str) -> None:
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_set_of_views_builds(name: str) -> None:
     views = built("data=images/fake", f"data/views={name}").views
-    assert views.global_views == (1 if name in ("crop_flip", "ijepa", "imagenet_mae") else 2)
-    assert len(views.views) == {"multi_crop": 8, "imagenet_multi_crop": 10}.get(name, views.global_views)
+    assert views.global_views == (1 if name in ("crop_flip", "ijepa", "mae") else 2)
+    assert len(views.views) == {"multi_crop": 8}.get(name, views.global_views)
+
+
+@pytest.mark.parametrize("recipe", ["simclr", "byol", "dino", "mae", "vicreg", "moco_v2", "ijepa", "msn"])
+@pytest.mark.parametrize("scale", ["", "_small"])
+def test_views_and_encoder_of_every_recipe_fit_the_size_of_ones_own_images(recipe: str, scale: str) -> None:
+    small, large = (
+        composed(
+            f"experiment=ssl/{recipe}{scale}", "data=images/folder", "data.source.folder=pictures", f"data.size={size}"
+        )
+        for size in (32, 224)
+    )
+    for cfg in (small, large):
+        encoder = build(cfg.model, "encoder")
+        patch = getattr(encoder, "patch", None)
+        assert patch is None or patch == {32: 4, 224: 16}[cfg.data.size]
+        assert cfg.model.encoder.get("stem") in {None, "small", {32: "cifar", 224: "imagenet"}[cfg.data.size]}
+
+
+def test_large_images_have_the_views_that_their_authors_draw() -> None:
+    small, large = (
+        built("data=images/folder", "data.source.folder=x", "data/views=multi_crop", f"data.size={size}").views.views
+        for size in (64, 224)
+    )
+    assert [len(small), len(large)] == [8, 10]
+    assert [small[-1].size, large[-1].size] == [16, 96]
+    assert [small[0].blur, large[0].blur, large[1].blur, large[-1].blur] == [0.0, 1.0, 0.1, 0.5]
+    (weak, _), (mae,) = (
+        built("data=images/folder", "data.source.folder=x", f"data/views={name}").views.views
+        for name in ("weak", "mae")
+    )
+    assert list(weak.crop_scale) == list(mae.crop_scale) == [0.2, 1.0]
 
 
 def test_views_differ_as_told_and_one_knob_turns_all_of_them() -> None:
