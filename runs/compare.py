@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from runs.claims import statistics
+from runs.claims.blocks import why_no_mean
 from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
 from runs.claims.number_format import largest, number
@@ -41,14 +42,15 @@ class Comparison:
     """What differs between two sweeps.
 
     ``table`` has :data:`COLUMNS`: ``difference`` is B - A with its interval, ``p_value`` adjusted over all rows (Holm).
-    ``metrics`` says how they are shown. ``settings`` are the configuration keys whose values differ, with those in A and
-    in B.
+    ``metrics`` says how they are shown, ``left_out`` which have no mean, and why. ``settings`` are the configuration keys
+    whose values differ, with those in A and in B.
     """
 
     a: Path
     b: Path
     table: pd.DataFrame
     metrics: dict[str, Metric]
+    left_out: list[str]
     settings: list[tuple[str, str, str]]
     only_a: list[str]
     only_b: list[str]
@@ -70,7 +72,14 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     methods = [sorted(set(frame["method"])) for frame in results]
     pairs = _method_pairs(*methods)
     metrics = _metrics(first, second, results, joint)
-    rows = [row for names in pairs for row in _rows(results[0], results[1], *names, metrics)]
+    rows: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for names in pairs:
+        for row in _rows(results[0], results[1], *names, metrics, joint):
+            if isinstance(row, str):
+                left_out.append(row)
+            else:
+                rows.append(row)
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_value"] = statistics.holm(table["p_value"].to_numpy(dtype=float))
     matched = [{names[i] for names in pairs} for i in (0, 1)]
@@ -79,6 +88,7 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
         b=second.folder,
         table=table,
         metrics=metrics,
+        left_out=list(dict.fromkeys(left_out)),
         settings=_settings(first, second),
         only_a=[name for name in methods[0] if name not in matched[0]],
         only_b=[name for name in methods[1] if name not in matched[1]],
@@ -104,10 +114,7 @@ def write(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
 
 
 def _results(sweep: Sweep, joint: Searches) -> pd.DataFrame:
-    own = Searches(
-        Searches.of(sweep).entries, joint.best, joint.horizon, joint.compared, joint.main_clock, joint.moments
-    )
-    results = with_anytime_metrics(sweep.results, own)
+    results = with_anytime_metrics(sweep.results, joint.with_entries(Searches.of(sweep).entries))
     comparable = ~results["metric"].isin((OPTIMUM, *DEPENDS_ON_THE_OTHERS))
     return results[comparable & np.isfinite(results["value"].astype(float))]
 
@@ -130,26 +137,29 @@ def _metrics(a: Sweep, b: Sweep, results: list[pd.DataFrame], searches: Searches
 
 
 def _rows(
-    a: pd.DataFrame, b: pd.DataFrame, method_a: str, method_b: str, metrics: dict[str, Metric]
-) -> list[dict[str, Any]]:
+    a: pd.DataFrame, b: pd.DataFrame, method_a: str, method_b: str, metrics: dict[str, Metric], joint: Searches
+) -> Iterator[dict[str, Any] | str]:
+    """A row per metric that both have, or why it has none."""
     a, b = a[a["method"] == method_a], b[b["method"] == method_b]
     label = method_a if method_a == method_b else f"{method_a} / {method_b}"
-    rows = []
     both = set(a["metric"]) & set(b["metric"])
     for metric in (name for name in metrics if name in both):
         left, right = a[a["metric"] == metric], b[b["metric"] == metric]
-        means = left["value"].mean(), right["value"].mean()
-        rows.append({"method": label, "metric": metric, "mean_a": means[0], "mean_b": means[1], **_test(left, right)})
-    return rows
+        shown = metrics[metric]
+        if shown.per_instance and (why := why_no_mean(pd.concat([left, right]), joint.senses)):
+            yield f"{shown.label}: {why}"
+        else:
+            yield {"method": label, "metric": metric, **_test(left, right)}
 
 
 def _test(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
+    """The test, and the means of what it compares: of what both have, if they share two results or more."""
     for keys in (["instance", "seed"], ["instance"]):
         left, right = a.groupby(keys)["value"].mean(), b.groupby(keys)["value"].mean()
         pairs = pd.concat([left, right], axis=1, join="inner", keys=["a", "b"])
         if len(pairs) >= 2:
-            return _paired(pairs["b"] - pairs["a"])
-    return _unpaired(a, b)
+            return {"mean_a": pairs["a"].mean(), "mean_b": pairs["b"].mean(), **_paired(pairs["b"] - pairs["a"])}
+    return {"mean_a": a["value"].mean(), "mean_b": b["value"].mean(), **_unpaired(a, b)}
 
 
 def _paired(differences: pd.Series) -> dict[str, Any]:
@@ -210,6 +220,8 @@ def _print(comparison: Comparison) -> None:
         texts = (row["method"], metric.label, *cells, number(row["p_value"], 2), row["n"])
         table.add_row(*(escape(str(text)) for text in texts), style=style)
     console.print(table)
+    for text in comparison.left_out:
+        console.print(escape(text), highlight=False)
     for name, methods in (("A", comparison.only_a), ("B", comparison.only_b)):
         if methods:
             console.print(f"only in {name}: {escape(', '.join(methods))}", highlight=False)

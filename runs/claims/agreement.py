@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from runs.claims.blocks import blocks
+from runs.claims.blocks import Block, Senses, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.number_format import number
@@ -69,7 +69,11 @@ class Agreement:
 
 
 def agreements(
-    results: pd.DataFrame, published: Iterable[Published], metrics: PaperMetrics = UNDECLARED, level: float = LEVEL
+    results: pd.DataFrame,
+    published: Iterable[Published],
+    metrics: PaperMetrics = UNDECLARED,
+    level: float = LEVEL,
+    senses: Senses | None = None,
 ) -> list[Agreement]:
     """Every published number that has a counterpart in the results, tested where possible.
 
@@ -78,7 +82,8 @@ def agreements(
     Welch, The generalization of "Student's" problem when several different population variances are involved,
     Biometrika 34 (1947).
     """
-    found = list(_agreements(results, [entry for entry in published if entry.value is not None], metrics, level))
+    rows = blocks(results, metrics, senses)
+    found = list(_agreements(rows, [entry for entry in published if entry.value is not None], metrics, level))
     adjusted = [float("nan")] * len(found)
     for experiment in {(item.entry.paper, item.experiment) for item in found}:
         tested = [i for i, a in enumerate(found) if a.tested and (a.entry.paper, a.experiment) == experiment]
@@ -114,10 +119,10 @@ def shown_difference(found: Sequence[Agreement], level: float = LEVEL) -> Agreem
 
 
 def _agreements(
-    results: pd.DataFrame, published: list[Published], metrics: PaperMetrics, level: float
+    rows: list[Block], published: list[Published], metrics: PaperMetrics, level: float
 ) -> Iterator[Agreement]:
     seen: set[tuple[str, Published]] = set()  # a number for all data sets is not one for each of them
-    for paper, experiment, method, metric, dataset, name, group in blocks(results):
+    for paper, experiment, method, metric, dataset, name, group in rows:
         for entry in published:
             fits = paper == entry.paper and entry.fits(experiment, method, metric, dataset)
             if fits and (experiment, entry) not in seen:

@@ -36,6 +36,11 @@ class Metric:
     clock
         Of two metrics that say the same over seconds and over evaluations, what this one counts: it is a headline only
         where the budget counts that.
+    per_instance
+        Its numbers are in the sense and scale of their instance, as an objective is: their mean over instances that share
+        neither says nothing.
+    beside
+        Where one of these metrics is a headline, this one is, too, after it.
     description
         What a reader must know beside the label.
     place
@@ -49,6 +54,8 @@ class Metric:
     format: NumberFormat = "significant"
     digits: int | None = None
     clock: Clock | None = None
+    per_instance: bool = False
+    beside: tuple[str, ...] = ()
     description: str = ""
     place: int | None = None
 

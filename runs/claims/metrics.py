@@ -60,8 +60,16 @@ class Metrics:
             for names in alternatives if fnmatchcase(experiment, pattern) else ():
                 found = dict.fromkeys(name for wanted in names for name in self._fitting(wanted, measured))
                 if found := {name: None for name in found if self.of(name).clock in (None, clock)}:
-                    return list(found)
+                    return self._accompanied(list(found), measured)
         return []
+
+    def _accompanied(self, found: list[str], measured: Collection[str]) -> list[str]:
+        """With what is to stand beside one of them."""
+        for metric in self._named.values():
+            beside = next((name for name in found if name in metric.beside), None)
+            if beside is not None and metric.name in measured and metric.name not in found:
+                found.insert(found.index(beside) + 1, metric.name)
+        return found
 
     def _fitting(self, wanted: str, measured: Collection[str]) -> list[str]:
         return self.ordered(name for name in whole(measured) if fnmatchcase(name, wanted))
@@ -158,7 +166,7 @@ def _parsed(where: str, content: dict[Any, Any], conf: Path, through: tuple[str,
 
 
 def _metric(where: str, name: str, item: Any) -> Metric:
-    given = declaration.mapping(where, item)
+    given = dict(declaration.mapping(where, item))
     declaration.only(where, given, _FIELDS)
     if name.count("*") > 1 or name == "*":
         raise ConfigError(f"{where}: the name of a family has one '*', and something beside it")
@@ -176,6 +184,10 @@ def _metric(where: str, name: str, item: Any) -> Metric:
         declaration.one_of(where, "clock", given["clock"], get_args(Clock))
     if written == "percent" and "unit" in given:
         raise ConfigError(f"{where}: field 'unit' does not go with format percent, whose numbers are shares of 1")
+    if type(given.get("per_instance", False)) is not bool:
+        raise ConfigError(f"{where}: field 'per_instance' must be true or false, found {given['per_instance']!r}")
+    if "beside" in given:
+        given["beside"] = _texts(f"{where}: field 'beside'", given["beside"])
     digits = given.get("digits")
     if digits is not None and (written == "integer" or type(digits) is not int or not 1 <= digits <= 15):
         raise ConfigError(

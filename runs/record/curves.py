@@ -40,7 +40,10 @@ class Curve:
 
 
 def curves(searches: Searches) -> Iterator[Curve]:
-    """Gap over seconds and over evaluations; survival and best performing rate over what the budget counts."""
+    """Gap over seconds and over evaluations; survival and best performing rate over what the budget counts.
+
+    Each is over the instances and seeds that all methods have.
+    """
     for clock in CLOCKS:
         if any(searches.horizon[group][clock] > 0 for group in searches.positions()):
             yield Curve(f"gap_{clock}", "primal_gap", clock, _gap, spans_magnitudes=True)
@@ -50,7 +53,7 @@ def curves(searches: Searches) -> Iterator[Curve]:
 
 def _by_method(searches: Searches, positions: list[int]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    for i in sorted(positions, key=lambda i: searches.entries[i].method):
+    for i in sorted(searches.in_common(positions), key=lambda i: searches.entries[i].method):
         found.setdefault(searches.entries[i].method, []).append(i)
     return found
 

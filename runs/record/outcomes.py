@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -47,12 +47,16 @@ def without_optimum(found: pd.DataFrame) -> set[tuple[str, str]]:
     return set(zip(claimed["paper"], claimed["instance"], strict=True))
 
 
-def contradictions(found: pd.DataFrame) -> list[str]:
-    """What cannot all be true, a sentence per instance."""
-    return [text for _, rows in found.groupby(["paper", "instance"], sort=True) for text in _contradictions(rows)]
+def contradictions(found: pd.DataFrame, senses: Mapping[tuple[str, str], bool] | None = None) -> list[str]:
+    """What cannot all be true, a sentence per instance; ``senses`` are True for what is maximised."""
+    return [
+        text
+        for (paper, instance), rows in found.groupby(["paper", "instance"], sort=True)
+        for text in _contradictions(rows, (senses or {}).get((str(paper), str(instance))))
+    ]
 
 
-def _contradictions(rows: pd.DataFrame) -> Iterator[str]:
+def _contradictions(rows: pd.DataFrame, maximize: bool | None) -> Iterator[str]:
     instance = rows["instance"].iloc[0]
 
     def methods(*statuses: Outcome) -> list[str]:
@@ -69,3 +73,20 @@ def _contradictions(rows: pd.DataFrame) -> Iterator[str]:
     values = rows.loc[rows["status"] == Outcome.OPTIMAL, "primal_bound"]
     if len(values) and values.max() - values.min() > TOLERANCE * max(1.0, values.abs().max()):
         yield f"{instance}: {', '.join(optimal)} proved different optima, {values.min():.12g} and {values.max():.12g}"
+    if maximize is not None:
+        yield from _crossing(instance, rows, -1.0 if maximize else 1.0)
+
+
+def _crossing(instance: str, rows: pd.DataFrame, sign: float) -> Iterator[str]:
+    """A bound that a solution passes; minimised, or with ``sign`` -1 maximised."""
+    values, bounds = (sign * rows[name].to_numpy(dtype=float) for name in ("primal_bound", "dual_bound"))
+    methods = rows["method"].tolist()
+    if not np.isfinite(values).any() or not np.isfinite(bounds).any():
+        return
+    best = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
+    bound = int(np.nanargmax(np.where(np.isfinite(bounds), bounds, np.nan)))
+    if bounds[bound] - values[best] > TOLERANCE * max(1.0, abs(values[best])):
+        yield (
+            f"{instance}: {methods[bound]} proved the bound {sign * bounds[bound]:.12g}, but {methods[best]} found a "
+            f"solution of {sign * values[best]:.12g}"
+        )

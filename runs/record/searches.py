@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, Trace, attains_best, primal_gap, primal_integral
-from runs.record.outcomes import outcomes, without_optimum
+from runs.record.common import in_common
+from runs.record.outcomes import TOLERANCE, Outcome, outcomes, without_optimum
 from runs.record.run_folder import RESULT_COLUMNS, Run
 from runs.record.sweep_folder import Sweep, dataset_of
 
@@ -21,6 +22,7 @@ OPTIMUM = "optimum"
 """Metric name of a published optimum; a fact about the instance, not a result of a method."""
 ANYTIME_METRICS = (
     "primal_gap",
+    "proved_gap",
     "primal_integral",
     "primal_integral_evaluations",
     "survival_rate",
@@ -63,6 +65,7 @@ class Searches:
     ``horizon`` maps a :data:`Group` to the length of its anytime curves per clock: the budget of ``task.budget`` where the
     configuration has one, else the longest trace. ``compared`` holds the (paper, instance) pairs whose v* says something
     about a method: several were tried, or the optimum is published. A method alone would have the gap 0 to itself.
+    ``bound`` maps (paper, instance) to the best bound that any search proved, or to the optimum, where there is one.
     ``main_clock`` is what the budget counts: evaluations where they are limited, else seconds. ``moments`` are seconds at
     which gap and integral are reported besides the end (``report.at_seconds``).
     """
@@ -75,6 +78,7 @@ class Searches:
         compared: Collection[tuple[str, str]],
         main_clock: Clock = "seconds",
         moments: Iterable[float] = (),
+        bound: Mapping[tuple[str, str], float] | None = None,
     ) -> None:
         self.entries = entries
         self.best = best
@@ -82,6 +86,7 @@ class Searches:
         self.compared = frozenset(compared)
         self.main_clock: Clock = main_clock
         self.moments = tuple(moments)
+        self.bound = dict(bound or {})
 
     @classmethod
     def of(cls, *sweeps: Sweep) -> Searches:
@@ -93,7 +98,12 @@ class Searches:
             for run in sweep.usable
             if (run.paper, run.experiment) in searching
         ]
-        pointless = without_optimum(pd.concat([outcomes(run.results) for _, run in runs])) if runs else set()
+        ended = (
+            pd.concat([outcomes(run.results) for _, run in runs])
+            if runs
+            else outcomes(pd.DataFrame(columns=RESULT_COLUMNS))
+        )
+        pointless = without_optimum(ended)
         entries, budgets, tried = [], [], defaultdict(set)
         for position, run in runs:
             for search in _searches_of(run):
@@ -105,7 +115,8 @@ class Searches:
         compared = {problem for problem, methods in tried.items() if len(methods) > 1 or problem in optima}
         clock: Clock = "evaluations" if any(budget.get("evaluations") for budget in budgets) else "seconds"
         moments = sorted({moment for _, run in runs for moment in run.moments})
-        return cls(entries, _best_known(entries, optima), _horizons(entries, budgets), compared, clock, moments)
+        best, horizons = _best_known(entries, optima), _horizons(entries, budgets)
+        return cls(entries, best, horizons, compared, clock, moments, _bounds(ended, optima, _senses(entries)))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -113,19 +124,61 @@ class Searches:
     def best_of(self, search: Search) -> float:
         return self.best.get(search.problem, np.nan)
 
+    def with_entries(self, entries: list[Search]) -> Searches:
+        """Other searches, measured as these are."""
+        return Searches(entries, self.best, self.horizon, self.compared, self.main_clock, self.moments, self.bound)
+
     @cached_property
     def comparable(self) -> Searches:
         """Those whose gap says something."""
-        entries = [search for search in self.entries if search.problem in self.compared]
-        return Searches(entries, self.best, self.horizon, self.compared, self.main_clock, self.moments)
+        return self.with_entries([search for search in self.entries if search.problem in self.compared])
+
+    @cached_property
+    def senses(self) -> dict[tuple[str, str], bool]:
+        """True for the (paper, instance) pairs that are maximised, as far as anything was found."""
+        return _senses(self.entries)
+
+    @cached_property
+    def references(self) -> list[str]:
+        """What gaps are against, in sentences; none where nothing is compared."""
+        problems = sorted({search.problem for search in self.entries} & self.compared & self.best.keys())
+        if not problems:
+            return []
+        bounded = [problem for problem in problems if problem in self.bound]
+        open_gaps = [
+            float(gap)
+            for gap in primal_gap([self.best[p] for p in bounded], [self.bound[p] for p in bounded])
+            if gap > TOLERANCE
+        ]
+        told = "primal gap: to the best objective of all methods here"
+        if len(open_gaps) == len(problems) == len(bounded):
+            told += ", proved optimal nowhere"
+        elif bounded:
+            told += f", the optimum on {len(bounded) - len(open_gaps)} of {len(problems)} instances"
+        if open_gaps:
+            told += f"; the best proved bound leaves room for up to {100 * max(open_gaps):.3g} %"
+        if unknown := len(problems) - len(bounded):
+            told += f"; how far from the optimum that is, no bound tells on {unknown} of {len(problems)}"
+        return [told]
+
+    def in_common(self, positions: list[int]) -> list[int]:
+        """Of these entry numbers those whose instance and seed all methods have."""
+        keys = [(self.entries[i].method, self.entries[i].instance, self.entries[i].seed) for i in positions]
+        shared = in_common(pd.DataFrame(keys, columns=["method", "instance", "seed"]))
+        return [i for i, kept in zip(positions, shared, strict=True) if kept]
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """:data:`ANYTIME_METRICS` of every comparable search at its horizon, as rows of ``RESULT_COLUMNS``."""
+        """:data:`ANYTIME_METRICS` of every comparable search at its horizon, as rows of ``RESULT_COLUMNS``.
+
+        The gap to a proved bound is that of every search on an instance that has one, compared or not.
+        """
+        bounded = self.with_entries([search for search in self.entries if search.problem in self.bound])
+        frames = [bounded.metric("proved_gap")] if bounded.entries else []
         found = self.comparable
         if not found.entries:
-            return pd.DataFrame(columns=RESULT_COLUMNS)
-        frames = [found.metric("primal_gap"), found.metric("primal_integral")]
+            return pd.concat(frames) if frames else pd.DataFrame(columns=RESULT_COLUMNS)
+        frames += [found.metric("primal_gap"), found.metric("primal_integral")]
         evaluations = found.metric("primal_integral", "evaluations").assign(metric="primal_integral_evaluations")
         frames += [evaluations, found.metric("survival_rate"), found.metric("best_performing_rate", found.main_clock)]
         for moment in self.moments:
@@ -134,7 +187,7 @@ class Searches:
         return pd.concat([frame.dropna(subset="value") for frame in frames if len(frame)], ignore_index=True)
 
     def metric(self, name: str, clock: Clock = "seconds", at: float | None = None) -> pd.DataFrame:
-        """One of :data:`METRICS_AT` for every search, after ``at`` seconds or evaluations, or at the end (``at=None``).
+        """One of :data:`METRICS_AT` or ``proved_gap`` of every search, after ``at`` seconds or evaluations, else at the end.
 
         The end is the horizon: what a solver still found while it overran its seconds does not count. The integral runs
         from 0 to ``at``, or to the horizon; it is NaN where the horizon is 0.
@@ -147,6 +200,8 @@ class Searches:
             return self._frame(name, self._wins(np.array(values))).dropna(subset="value")
         if name == "primal_bound":
             return self._frame(name, values)
+        if name == "proved_gap":
+            return self._frame(name, self._proved_gaps(np.array(values)))
         gaps = primal_gap(values, [self.best_of(search) for search in self.entries])
         return self._frame(name, gaps if name == "primal_gap" else (gaps <= SURVIVAL_THRESHOLD).astype(float))
 
@@ -174,6 +229,13 @@ class Searches:
         if at is None:
             clock, at = "seconds", self.horizon[search.group]["seconds"]
         return float(search.trace.value_at(at, clock)) if len(search.trace) else np.nan
+
+    def _proved_gaps(self, values: np.ndarray) -> np.ndarray:
+        """Gaps to the best bound; 0 within the tolerance to which optima agree."""
+        bounds = np.array([self.bound.get(search.problem, np.nan) for search in self.entries])
+        with np.errstate(invalid="ignore"):
+            met = np.abs(values - bounds) <= TOLERANCE * np.maximum(1.0, np.abs(bounds))
+        return np.where(met, 0.0, primal_gap(values, bounds))
 
     def _wins(self, values: np.ndarray) -> np.ndarray:
         """1 where a search is the best of all methods on its instance and seed, else 0; NaN where a method is missing."""
@@ -223,6 +285,24 @@ def _optima(frames: Iterable[pd.DataFrame]) -> dict[tuple[str, str], float]:
         rows = frame[(frame["metric"] == OPTIMUM) & np.isfinite(frame["value"])]
         found |= {(p, i): v for p, i, v in zip(rows["paper"], rows["instance"], rows["value"], strict=True)}
     return found
+
+
+def _senses(entries: list[Search]) -> dict[tuple[str, str], bool]:
+    return {search.problem: search.trace.maximize for search in entries if len(search.trace)}
+
+
+def _bounds(
+    ended: pd.DataFrame, optima: dict[tuple[str, str], float], senses: dict[tuple[str, str], bool]
+) -> dict[tuple[str, str], float]:
+    """The tightest of the bounds that searches proved on each instance; the optimum where it is known."""
+    found: dict[tuple[str, str], float] = {}
+    for row in ended.itertuples(index=False):
+        problem = (str(row.paper), str(row.instance))
+        bound = float(row.primal_bound if row.status == Outcome.OPTIMAL else row.dual_bound)  # type: ignore[arg-type]
+        if problem in senses and np.isfinite(bound):
+            tighter = min if senses[problem] else max
+            found[problem] = tighter(found[problem], bound) if problem in found else bound
+    return found | {problem: value for problem, value in optima.items() if problem in senses}
 
 
 def _best_known(entries: list[Search], optima: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from runs.anytime import Clock
 from runs.claims.agreement import PUBLISHED_COLUMNS, Agreement, agreements
+from runs.claims.blocks import left_out
 from runs.claims.declaration import CONF
 from runs.claims.metrics import PaperMetrics
 from runs.claims.verdicts import Judgement, evaluate, to_frame
@@ -27,6 +28,8 @@ from runs.record.run_record import RunStatus
 from runs.record.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
 from runs.record.sweep_folder import Sweep, load
 from runs.report.declared import Declared
+from runs.report.order import leading
+from runs.report.overview import MAX_LEADING
 from runs.report.page import render_report
 from runs.report.plots import Plot, curve_plots, metric_plots, swept_setting
 from runs.report.summary import ReportSummary
@@ -61,9 +64,9 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     declared = Declared.of(sweep, conf)
     metrics, published = declared.metrics, declared.published
     lost_instances = _lost_instances(sweep)
-    problems = [*contradictions(ended), *_warnings(sweep), *_of_the_records(sweep), *declared.problems]
-    table = summarise(results, published, metrics)
-    agreeing = agreements(results, published, metrics)
+    problems = [*contradictions(ended, searches.senses), *_warnings(sweep), *_of_the_records(sweep), *declared.problems]
+    table = summarise(results, published, metrics, searches.senses)
+    agreeing = agreements(results, published, metrics, senses=searches.senses)
     judgements = [
         judgement
         for paper, name in sweep.experiments
@@ -92,6 +95,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         clock=searches.main_clock,
         lost_instances=lost_instances,
         problems=problems,
+        notes=_notes(results, table, searches, metrics, first),
         html=html,
         figures=figures or (sorted((sweep.folder / "figures").glob("*.png")) if sweep.is_single_run else []),
     )
@@ -106,6 +110,23 @@ def _headlines(table: pd.DataFrame, metrics: PaperMetrics, clock: Clock) -> list
         for paper, experiment, rows in by_experiment(table)
         for name in metrics[paper].headline(experiment, set(rows["metric"]), clock)
     ]
+
+
+def _notes(
+    results: pd.DataFrame, table: pd.DataFrame, searches: Searches, metrics: PaperMetrics, first: Sequence[str]
+) -> list[str]:
+    """What the gaps are against, and what the means of the metrics that come first do not cover."""
+    shown = {
+        name
+        for paper, experiment, rows in by_experiment(table)
+        for name in leading(metrics[paper], experiment, set(rows["metric"]), searches.main_clock, first)[:MAX_LEADING]
+    }
+    shown |= {
+        name
+        for paper, name in zip(results["paper"], results["metric"], strict=True)
+        if metrics.of(paper, name).per_instance
+    }
+    return [*searches.references, *left_out(results, metrics, searches.senses, shown)]
 
 
 def _lost_instances(sweep: Sweep) -> list[str]:
@@ -151,10 +172,10 @@ def _plots(
     Along a setting that the sweep varies the headlines are drawn, too.
     """
     if all(run.traces is None for run in sweep.usable):
-        return list(metric_plots(sweep, results, metrics, first))
+        return list(metric_plots(sweep, results, metrics, first, senses=searches.senses))
     drawn = curve_plots(searches.comparable, metrics) if len(searches.comparable) else ()
     only = {name for name in named if name not in ANYTIME_METRICS} | set(headlines if swept_setting(sweep) else ())
-    return [*drawn, *metric_plots(sweep, results, metrics, first, only)]
+    return [*drawn, *metric_plots(sweep, results, metrics, first, only, searches.senses)]
 
 
 def _write_tables(

@@ -83,14 +83,21 @@ def _overview(
     def cell(row: _Row, name: str) -> dict[str, Any]:
         of_it = row.means.get(name, {})
         found = {"mean": of_it.get("mean"), "low": of_it.get("ci_low"), "high": of_it.get("ci_high")}
+        found["n"] = of_it["n"] if of_it and of_it["n"] != _count(row, names) else None
         return found | {"metric": summary.metrics.of(row.paper, name), "scale": scales[name]}
 
     lines = [
         {
             "names": heads(row.experiment, row.dataset or "all", row.method),
             "cells": [cell(row, name) for name in names],
+            "n": _count(row, names),
             "anchor": anchors.get((row.paper, row.experiment, row.method), "commands"),
         }
         for row in rows
     ]
     return {"heads": heads("experiment", "data set", "method"), "metrics": list(metrics), "rows": lines}
+
+
+def _count(row: _Row, names: Sequence[str]) -> Any:
+    """Of how many values the means of a row are, first of those that come first."""
+    return next((row.means[name]["n"] for name in names if name in row.means), None)

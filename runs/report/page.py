@@ -73,6 +73,7 @@ def render_report(
         overview=overview,
         all_metrics=all_metrics,
         level="95 %",
+        notes=summary.notes,
         published=_published(results, summary, published),
         figures=figures,
         run_figures=run_figures,

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from runs.claims.blocks import Senses, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
 from runs.claims.statistics import mean_interval
 from runs.figures import COLOURS, png, sheet
 from runs.names import natural_order, safe_name
 from runs.record.curves import Curve, curves
-from runs.record.searches import OPTIMUM, Group, Searches
+from runs.record.searches import Group, Searches
 from runs.record.sweep_folder import Sweep
 from runs.text import shortened
 
@@ -59,23 +60,26 @@ def metric_plots(
     metrics: PaperMetrics,
     first: Sequence[str] = (),
     only: Collection[str] | None = None,
+    senses: Senses | None = None,
 ) -> Iterator[Plot]:
     """Each metric as bars over methods, or as lines over the one numeric setting that the sweep varies.
+
+    What has no mean has no picture.
 
     Those that come ``first`` do, in that order; ``only`` these are drawn, or all. What one method did with one seed has no
     picture.
     """
     if len(results[["method", "seed"]].drop_duplicates()) < 2:
         return
-    results = results[results["metric"] != OPTIMUM]
+    averaged: dict[str, list[pd.DataFrame]] = {}
+    for block in blocks(results, metrics, senses):
+        if block.name == block.metric:
+            averaged.setdefault(block.metric, []).append(block.rows)
     setting = swept_setting(sweep)
-    shown = metrics.shown(zip(results["paper"], results["metric"], strict=True))
+    shown = metrics.shown((rows["paper"].iloc[0], name) for name, parts in averaged.items() for rows in parts)
     ordered = [*(name for name in first if name in shown), *(name for name in shown if name not in first)]
     for name in [name for name in ordered if only is None or name in only][:MAX_METRICS]:
-        rows = results[(results["metric"] == name) & np.isfinite(results["value"].astype(float))]
-        if rows.empty:
-            continue
-        metric = shown[name]
+        rows, metric = pd.concat(averaged[name]), shown[name]
         if setting is not None:
             draw = partial(_line, sweep=sweep, rows=rows, metric=metric, setting=setting)
             yield _render(safe_name(f"{name}_over_{setting}"), f"{metric.label} over {setting}", (4.6, 3.2), draw)

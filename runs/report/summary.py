@@ -42,6 +42,8 @@ class ReportSummary:
     problems
         What else is wrong, in words: methods that contradict each other, runs that warn, a file of claims that breaks its
         format.
+    notes
+        What the numbers are, in sentences: what gaps are against, what means do not cover.
     clock
         What the budget of the searches counts.
     html, figures
@@ -59,6 +61,7 @@ class ReportSummary:
     clock: Clock
     lost_instances: list[str]
     problems: list[str]
+    notes: list[str]
     html: Path
     figures: list[Path]
 

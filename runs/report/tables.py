@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from runs.claims.blocks import blocks
+from runs.claims.blocks import Senses, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
@@ -17,15 +17,20 @@ REPORT_COLUMNS += ["published", "published_source", "unit"]
 
 
 def summarise(
-    results: pd.DataFrame, published: Iterable[Published] = (), metrics: PaperMetrics = UNDECLARED
+    results: pd.DataFrame,
+    published: Iterable[Published] = (),
+    metrics: PaperMetrics = UNDECLARED,
+    senses: Senses | None = None,
 ) -> pd.DataFrame:
     """Mean and interval over seeds (and instances) of every metric, :data:`REPORT_COLUMNS`.
+
+    Methods are averaged over what all of them have, see :mod:`runs.claims.blocks`; ``n`` is the number of values.
 
     Where an experiment has several data sets, each also gets its own rows, the metric named ``primal_gap/ca_small``.
     """
     published = list(published)
     rows = []
-    for paper, experiment, method, metric, dataset, name, group in blocks(results):
+    for paper, experiment, method, metric, dataset, name, group in blocks(results, metrics, senses):
         interval = mean_interval(group["value"], group["seed"], group["instance"])
         fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
         theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
@@ -45,16 +50,16 @@ def beside_published(
     results: pd.DataFrame, table: pd.DataFrame, published: Iterable[Published]
 ) -> list[tuple[Published, pd.Series | None]]:
     """Every published number with the row of the summary that measures the same, or None."""
-    keys = [(*block[:5], block[5]) for block in blocks(results)]
+    rows = {(row["paper"], row["experiment"], row["method"], row["metric"]): row for _, row in table.iterrows()}
+    keys = [block[:6] for block in blocks(results)]
     found = []
     for entry in published:
-        row = None
-        for paper, experiment, method, metric, dataset, name in keys:
-            if paper == entry.paper and entry.fits(experiment, method, metric, dataset):
-                same = (table["experiment"] == experiment) & (table["method"] == method) & (table["metric"] == name)
-                row = table[same & (table["paper"] == paper)].iloc[0]
-                break
-        found.append((entry, row))
+        fitting = (
+            rows.get((paper, experiment, method, name))
+            for paper, experiment, method, metric, dataset, name in keys
+            if paper == entry.paper and entry.fits(experiment, method, metric, dataset)
+        )
+        found.append((entry, next((row for row in fitting if row is not None), None)))
     return found
 
 

@@ -36,6 +36,7 @@ MAX_FIGURES = 3
 MAX_INSTANCES = 30
 MAX_METHODS = 6
 OBJECTIVE_DIGITS = 8
+COUNT_WIDTH = 8
 METHOD_WIDTH = 14
 """The least that is left to the names of the methods, with the frame around them."""
 _STYLE = {"reproduced": "green", "contradicted": "red", "inconclusive": "yellow"}
@@ -58,6 +59,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(
             _table(title, rows, metrics, lead, console.width) if several else _list(title, rows, metrics, lead)
         )
+    for note in summary.notes[:MAX_LINES]:
+        console.print(escape(note), highlight=False)
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements, summary.metrics):
@@ -135,7 +138,7 @@ def _table(title: str, rows: pd.DataFrame, metrics: Metrics, shown: list[str], w
     table = Table(title=escape(title), title_justify="left")
     table.add_column("method", overflow="fold")
     columns: list[list[str]] = []
-    room = width - METHOD_WIDTH
+    room = width - METHOD_WIDTH - COUNT_WIDTH
     fair = (width - min(max(map(cell_len, methods)) + 4, width // 3)) // max(min(len(shown), MAX_METRICS), 1) - 3
     for name in shown[:MAX_METRICS]:
         metric = metrics.of(name)
@@ -149,8 +152,10 @@ def _table(title: str, rows: pd.DataFrame, metrics: Metrics, shown: list[str], w
             escape(_broken(metric.label, max(widest, fair))), justify="right", overflow="fold", min_width=widest
         )
         columns.append(cells)
-    for method, *cells in zip(methods, *columns, strict=True):
-        table.add_row(escape(method), *(escape(cell) for cell in cells))
+    counts = [found[method, shown[0]]["n"] if (method, shown[0]) in found else None for method in methods]
+    table.add_column("n", justify="right")
+    for method, count, *cells in zip(methods, counts, *columns, strict=True):
+        table.add_row(escape(method), *(escape(cell) for cell in cells), number(count))
     table.caption = _left_out(rows, len(columns))
     return table
 

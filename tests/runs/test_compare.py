@@ -109,3 +109,25 @@ def test_the_command_prints_the_table_and_writes_page_and_csv(sweep, tmp_path, c
     assert "m&lt;b&gt;" in (tmp_path / "b" / "compare-a-b.html").read_text()
     assert (tmp_path / "b" / "compare-a-b.csv").exists()
     assert main([str(tmp_path / "a"), str(tmp_path / "absent")]) == 2
+
+
+def test_means_are_those_of_the_instances_that_both_have(sweep, tmp_path) -> None:
+    fill(sweep, tmp_path / "a", "m", {"ca/1": 1.0, "ca/2": 2.0, "ca/3": 90.0})
+    fill(sweep, tmp_path / "b", "m", {"ca/1": 2.0, "ca/2": 4.0})
+    (row,) = compare(tmp_path / "a", tmp_path / "b").table.to_dict("records")
+    assert (row["mean_a"], row["mean_b"], row["difference"], row["n"]) == (1.5, 3.0, 1.5, 2)
+
+
+def test_objectives_that_have_no_mean_are_left_out_and_that_is_said(sweep, tmp_path, capsys) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        sweep.folder = folder
+        sweep.run(
+            "m", 0, dataset="files", metrics={f"files/{i}": {"objective": 10.0**i, "seconds": 1.0} for i in range(3)}
+        )
+    found = compare(tmp_path / "a", tmp_path / "b")
+    assert found.table["metric"].tolist() == ["seconds"]
+    assert found.left_out == ["objective: not averaged: the instances differ in scale, from 1 to 100"]
+    main([str(tmp_path / "a"), str(tmp_path / "b")])
+    assert found.left_out[0] in capsys.readouterr().out
+    page, _ = write(found, tmp_path / "out")
+    assert "the instances differ in scale, from 1 to 100" in page.read_text()

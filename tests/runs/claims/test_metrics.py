@@ -158,6 +158,8 @@ def test_a_folder_of_one_s_own_extends_the_paper_of_the_repository_that_has_its_
         ({"unit": 3}, "field 'unit' must be a text, found 3"),
         ({"format": "percentage"}, "field 'format' must be significant or percent or integer or scientific, found"),
         ({"format": "percent"}, "field 'unit' does not go with format percent"),
+        ({"per_instance": 1}, "field 'per_instance' must be true or false, found 1"),
+        ({"beside": [1]}, "field 'beside': expected a name or a list of names, found [1]"),
         ({"digits": 0}, "field 'digits' must be 1 to 15 significant digits, and none for an integer; found 0"),
         ({"digits": True}, "field 'digits' must be 1 to 15 significant digits"),
         (
@@ -263,7 +265,7 @@ def test_a_new_unit_costs_the_frame_nothing(made_up) -> None:
     assert table.loc[("beam", "cost"), "published"] == 11.0
     rows = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
     assert [cells[0].strip() for cells in rows if cells[0].strip()] == ["beam", "a_greedy", "random"]
-    assert re.search(r"┃ method\s+┃\s+cost ┃ valid plans ┃\n", text)
+    assert re.search(r"┃ method\s+┃\s+cost ┃ valid plans ┃ n ┃\n", text)
     assert "12.5 ms" in text
     assert "effect 78.5 ms" in text
     assert "and 2 more metrics in the report" in text

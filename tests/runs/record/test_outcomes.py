@@ -62,3 +62,22 @@ def test_infeasible_and_unbounded_instances_have_no_optimum() -> None:
 def test_methods_that_contradict_each_other_are_named(one, other, said) -> None:
     found = contradictions(outcomes(results(("a", "x/1", *one), ("b", "x/1", *other))))
     assert found == ([f"x/1: {said}"] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("maximize", "bound", "said"),
+    [
+        (False, 11.0, "x/1: a proved the bound 11, but b found a solution of 10"),
+        (False, 10.00001, ""),
+        (False, 9.0, ""),
+        (True, 9.0, "x/1: a proved the bound 9, but b found a solution of 10"),
+        (True, 11.0, ""),
+        (None, 11.0, ""),
+    ],
+)
+def test_a_solution_beyond_a_proved_bound_contradicts_it(maximize: bool | None, bound: float, said: str) -> None:
+    frame = results(("a", "x/1", "no solution", np.nan), ("b", "x/1", "feasible", 10.0))
+    proof = ("lb_relax", "files", "a", "x/1", 0, "dual_bound", bound)
+    found = outcomes(pd.concat([frame, pd.DataFrame([proof], columns=RESULT_COLUMNS)]))
+    senses = {} if maximize is None else {("lb_relax", "x/1"): maximize}
+    assert contradictions(found, senses) == ([said] if said else [])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runs.anytime import Trace
+from runs.record.curves import curves
 from runs.record.searches import Searches, with_anytime_metrics
 from runs.record.sweep_folder import load
 
@@ -132,3 +133,69 @@ def test_an_infeasible_or_unbounded_instance_counts_in_no_gap(sweep) -> None:
         sweep.run(method, 0, metrics={"x/1": solved, "x/2": flags, "x/3": unbounded}, traces=traces)
     searches = Searches.of(load(sweep.folder))
     assert values(searches.rows, "primal_gap") == {("a", "x/1", 0): 0.0, ("b", "x/1", 0): 0.5}
+
+
+def ended(value: float, bound: float = float("nan"), proved: bool = False) -> dict[str, float]:
+    """What a search on an integer program leaves."""
+    flags = {"feasible": 1.0, "proved": float(proved), "infeasible": 0.0, "unbounded": 0.0}
+    return {"primal_bound": value, "dual_bound": bound, **flags}
+
+
+@pytest.mark.parametrize(
+    ("maximize", "bounds", "best", "gaps"),
+    [
+        (False, (80.0, 90.0), 90.0, {"a": 0.1, "b": 1 - 90 / 120}),  # a lower bound: the highest is the tightest
+        (True, (144.0, 150.0), 144.0, {"a": 1 - 100 / 144, "b": 1 - 120 / 144}),
+    ],
+)
+def test_the_gap_to_the_bound_is_to_the_tightest_that_any_method_proved(
+    sweep, maximize: bool, bounds: tuple[float, float], best: float, gaps: dict[str, float]
+) -> None:
+    for method, value, bound in zip("ab", (100.0, 120.0), bounds, strict=True):
+        trace = trace_of((1.0, 1, value), maximize=maximize)
+        sweep.run(method, 0, metrics={"x/1": ended(value, bound)}, traces={"x/1": trace})
+    searches = Searches.of(load(sweep.folder))
+    assert searches.bound == {("lb_relax", "x/1"): best}
+    found = values(searches.rows, "proved_gap")
+    assert found == {(method, "x/1", 0): pytest.approx(gap) for method, gap in gaps.items()}
+
+
+def test_a_method_alone_has_a_gap_to_its_bound_and_none_to_itself(sweep) -> None:
+    sweep.run("a", 0, metrics={"x/1": ended(100.0, 80.0)}, traces={"x/1": trace_of((1.0, 1, 100.0))})
+    rows = Searches.of(load(sweep.folder)).rows
+    assert rows["metric"].tolist() == ["proved_gap"]
+    assert rows["value"].tolist() == [pytest.approx(0.2)]
+
+
+def test_an_optimum_that_was_proved_or_published_is_the_bound(sweep) -> None:
+    sweep.run("a", 0, metrics={"x/1": ended(10.0, 9.9999999, proved=True)}, traces={"x/1": trace_of((1.0, 1, 10.0))})
+    published = ended(12.0) | {"optimum": 10.0}
+    sweep.run("b", 0, name="b", metrics={"x/2": published}, traces={"x/2": trace_of((1.0, 1, 12.0))})
+    searches = Searches.of(load(sweep.folder))
+    assert searches.bound == {("lb_relax", "x/1"): 10.0, ("lb_relax", "x/2"): 10.0}
+    assert values(searches.rows, "proved_gap") == {("a", "x/1", 0): 0.0, ("b", "x/2", 0): pytest.approx(1 / 6)}
+
+
+def test_what_a_gap_is_against_is_said(sweep) -> None:
+    for method, value in (("bnb", 10.0), ("lns", 12.0)):
+        bounds = {"x/1": 8.0, "x/2": 10.0, "x/3": float("nan")}
+        if method == "lns":
+            bounds = dict.fromkeys(bounds, float("nan"))
+        found = {name: ended(value, bound, proved=bound == value) for name, bound in bounds.items()}
+        sweep.run(method, 0, metrics=found, traces={name: trace_of((1.0, 1, value)) for name in bounds})
+    assert Searches.of(load(sweep.folder)).references == [
+        "primal gap: to the best objective of all methods here, the optimum on 1 of 3 instances; the best proved bound "
+        "leaves room for up to 20 %; how far from the optimum that is, no bound tells on 1 of 3"
+    ]
+
+
+def test_curves_are_over_what_all_methods_have(sweep) -> None:
+    grid = np.array([0.0, 2.0])
+    for method, value in (("a", 10.0), ("b", 20.0)):
+        traces = {f"x/{i}": trace_of((1.0, 1, value)) for i in ((1, 2) if method == "b" else (1,))}
+        sweep.run(method, 0, metrics={name: {} for name in traces}, traces=traces)
+    searches = Searches.of(load(sweep.folder))
+    (positions,) = searches.positions().values()
+    curve = next(curves(searches))
+    bands = curve.bands(searches, positions, grid, "seconds")
+    assert bands["b"][0].tolist() == [1.0, 0.5]  # over x/2 as well, where b is the best known, it would be .25

@@ -348,3 +348,73 @@ def test_no_content_of_a_record_stops_the_report_of_the_others(sweep, file: str,
     print_to_terminal(summary)
     assert "good" in set(summary.table["method"])
     assert "odd-seed0" in summary.html.read_text()
+
+
+def searched(sweep, method: str, found: dict[str, tuple[float, float]], maximized: tuple[str, ...] = ()) -> None:
+    """A run with objective and bound by instance; no solution where the objective is NaN."""
+    metrics, traces = {}, {}
+    for name, (value, bound) in found.items():
+        solved = not np.isnan(value)
+        flags = {"feasible": float(solved), "proved": 0.0, "infeasible": 0.0, "unbounded": 0.0}
+        metrics[f"files/{name}"] = {"primal_bound": value, "dual_bound": bound, "seconds": 1.0, **flags}
+        if solved:
+            traces[f"files/{name}"] = Trace(name in maximized, [0.5], [1], [value], [bound])
+    sweep.run(method, 0, paper="made_up", experiment="files", dataset="files", metrics=metrics, traces=traces)
+
+
+SEARCHING = {
+    "paper": "made_up",
+    "metrics": {"extends": "search", "headline": {"*": ["primal_gap", "primal_bound", "dual_bound"]}},
+}
+
+
+def test_methods_stand_beside_each_other_on_what_all_of_them_solved(sweep, conf) -> None:
+    none = float("nan")
+    searched(sweep, "bnb", {"a": (20.0, 16.0), "b": (40.0, 40.0), "c": (none, 100.0)})
+    searched(sweep, "lns", {"a": (16.0, none), "b": (50.0, none), "c": (125.0, none)})
+    summary = build(sweep.folder, conf(**SEARCHING))
+    cells = summary.table.set_index(["method", "metric"])
+    means, n = cells["mean"], cells["n"]
+    assert (means["bnb", "primal_bound"], means["lns", "primal_bound"]) == (30.0, 33.0)  # lns has 63.7 over all three
+    assert means["bnb", "dual_bound"] == 28.0  # and not 52, above both
+    assert (means["bnb", "primal_gap"], n["bnb", "primal_gap"]) == (pytest.approx((0.2 + 0 + 1) / 3), 3)
+    assert (means["lns", "primal_gap"], n["lns", "primal_bound"]) == (pytest.approx((0 + 0.2 + 0) / 3), 2)
+    assert means["lns", "proved_gap"] == pytest.approx((0 + 0.2 + 0.2) / 3)
+    assert summary.notes == [
+        "primal gap: to the best objective of all methods here, the optimum on 2 of 3 instances; "
+        "the best proved bound leaves room for up to 20 %",
+        "bound: over the 2 of 3 instances that all methods have; left out: files/c",
+        "objective: over the 2 of 3 instances that all methods have; left out: files/c (not bnb)",
+    ]
+    told, page = " ".join(as_text(summary).split()), summary.html.read_text()
+    assert re.search(r"method\W+primal gap\W+gap to the bound\W+objective\W+bound\W+n\b", told)
+    for note in summary.notes:
+        assert note in told
+        assert note[1:] in page
+
+
+def test_the_gap_of_the_best_method_is_not_nothing_where_a_bound_says_otherwise(sweep, conf) -> None:
+    searched(sweep, "best", {"a": (924.0, float("nan"))}, maximized=("a",))
+    searched(sweep, "bnb", {"a": (900.0, 944.0)}, maximized=("a",))
+    summary = build(sweep.folder, conf(**SEARCHING))
+    means = summary.table.set_index(["method", "metric"])["mean"]
+    assert means["best", "primal_gap"] == 0.0
+    assert means["best", "proved_gap"] == pytest.approx(20 / 944)
+    assert summary.notes[0].endswith("proved optimal nowhere; the best proved bound leaves room for up to 2.12 %")
+
+
+def test_what_is_maximised_and_what_is_minimised_is_compared_by_gaps_alone(sweep, conf) -> None:
+    for method in ("one", "other"):
+        searched(sweep, method, {"a": (10.0, 10.0), "b": (12.0, 12.0)}, maximized=("b",))
+    summary = build(sweep.folder, conf(**SEARCHING))
+    assert set(summary.table["metric"]) & {"primal_bound", "dual_bound", "primal_gap"} == {"primal_gap"}
+    assert "bound, objective: not averaged: some instances are maximised, others minimised" in summary.notes
+
+
+def test_published_numbers_without_a_counterpart_are_one_folded_line(sweep, conf) -> None:
+    sweep.searches({"good": 0.3, "poor": 4.0})
+    numbers = [{"method": f"m{i}", "metric": "primal_gap", "value": 1.0, "source": "Table 2"} for i in range(56)]
+    page = build(sweep.folder, conf(published=numbers)).html.read_text()
+    assert "<details><summary>56 published numbers without a counterpart in this sweep</summary>" in page
+    assert "Beside the published numbers" not in page
+    assert "<details open" not in page
