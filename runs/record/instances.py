@@ -149,19 +149,18 @@ def load_all(folder: Path) -> list[InstanceResult]:
 
 
 def refuse_missing(results: list[InstanceResult], count: int) -> None:
-    """Refuse results that lack one of the ``count`` instances of a data set.
+    """Refuse results of fewer than the ``count`` instances of a data set.
 
     Raises
     ------
     StorageError
-        Names how many, and where in the data set.
+        Names how many are missing, and the remedy.
     """
-    missing = sorted(set(range(count)) - {result.index for result in results})
-    if missing:
-        which = ", ".join(str(index) for index in missing[:5]) + (", ..." if len(missing) > 5 else "")
+    missing = count - len({result.index for result in results})
+    if missing > 0:
         raise StorageError(
-            f"{len(missing)} of {count} instances left no result (in the order of the data set, from 0: {which}): their "
-            "files were removed, or two instances have one name. Start the run again: it redoes only these"
+            f"{missing} of {count} instances left no result: their files were removed meanwhile, or two instances have one "
+            "name. Start the run again: it redoes only these"
         )
 
 

@@ -191,9 +191,7 @@ class Removing(Stepping):
 
 
 def test_a_result_that_was_removed_meanwhile_fails_the_run_and_alone_is_redone(tmp_path: Path) -> None:
-    with pytest.raises(
-        StorageError, match=r"1 of 2 instances left no result \(in the order of the data set, from 0: 0\)"
-    ):
+    with pytest.raises(StorageError, match="1 of 2 instances left no result"):
         searched(tmp_path, Removing(tmp_path))
     again = Stepping()
     assert len(searched(tmp_path, again)) == 2
