@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from runs.errors import ConfigError
+from runs.store.trained import load_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -132,12 +133,12 @@ def foreign_state(path: Path | str) -> dict[str, Tensor]:
         raise ConfigError(f"{path}: there is no such file; give the path of a released checkpoint")
     try:
         stand_ins: list[Any] = [(_Inert, name) for name in get_unsafe_globals_in_checkpoint(path)]
-        with safe_globals(stand_ins):
-            content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         raise ConfigError(
             f"{path}: this is no checkpoint that can be read safely: {str(error).splitlines()[0]}"
         ) from error
+    with safe_globals(stand_ins):
+        content = load_tensors(path, f"{path}: this is no checkpoint that can be read safely")
     if isinstance(content, _Inert):
         return content.tensors()
     if isinstance(content, dict):
