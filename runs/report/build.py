@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,13 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     declared = Declared.of(sweep, conf)
     metrics, published = declared.metrics, declared.published
     lost_instances = _lost_instances(sweep)
-    problems = [*contradictions(ended, searches.senses), *_warnings(sweep), *_of_the_records(sweep), *declared.problems]
+    problems = [
+        *contradictions(ended, searches.senses),
+        *_mixed_code(sweep),
+        *_warnings(sweep),
+        *_of_the_records(sweep),
+        *declared.problems,
+    ]
     table = summarise(results, published, metrics, searches.senses)
     agreeing = agreements(results, published, metrics, senses=searches.senses)
     judgements = [
@@ -136,6 +143,17 @@ def _lost_instances(sweep: Sweep) -> list[str]:
         whose = "" if len(runs) == len(sweep.usable) else f" by {', '.join(sorted({run.method for run in runs}))}"
         lines.append(f"no result for {name}{whose}: {cause}")
     return lines
+
+
+def _mixed_code(sweep: Sweep) -> list[str]:
+    """One line if the runs were made by more than one state of the project's code, each with its number of runs."""
+    made_by = [run.environment for run in sweep.usable if run.environment.get("code")]
+    runs = Counter(str(about["code"]) for about in made_by)
+    if len(runs) < 2:
+        return []
+    revision = {str(about["code"]): str(about.get("revision"))[:16] for about in made_by}
+    told = ", ".join(f"{number} of {revision[code]} (code {code[:6]})" for code, number in runs.most_common())
+    return [f"these runs were made by {len(runs)} states of the code: {told}; force=true makes them anew by one"]
 
 
 def _warnings(sweep: Sweep) -> list[str]:

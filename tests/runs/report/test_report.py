@@ -418,3 +418,20 @@ def test_published_numbers_without_a_counterpart_are_one_folded_line(sweep, conf
     assert "<details><summary>56 published numbers without a counterpart in this sweep</summary>" in page
     assert "Beside the published numbers" not in page
     assert "<details open" not in page
+
+
+def test_a_sweep_of_several_states_of_the_code_says_so(sweep, conf) -> None:
+    folders = [sweep.run("random", seed, metrics={"a": {"primal_gap": 0.1}}) for seed in range(3)]
+
+    def made_by(folder: Path, code: str) -> None:
+        about = json.loads((folder / "environment.json").read_text())
+        (folder / "environment.json").write_text(json.dumps(about | {"code": code, "revision": f"of {code}"}))
+
+    for folder in folders:
+        made_by(folder, "one")
+    assert build(sweep.folder, conf()).problems == []
+    made_by(folders[1], "other")
+    told = "2 of of one (code one), 1 of of other (code other)"
+    assert build(sweep.folder, conf()).problems == [
+        f"these runs were made by 2 states of the code: {told}; force=true makes them anew by one"
+    ]
