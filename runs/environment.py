@@ -16,17 +16,26 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+INSTALLED = (ROOT / "runs" / "conf").is_dir()
+"""True where Reprise runs from a wheel, which has the configuration inside ``runs``."""
+CONF = ROOT / "runs" / "conf" if INSTALLED else ROOT / "conf"
+COMMAND = ("reprise",) if INSTALLED else ("python", "launch.py")
+"""How the launcher is called from here."""
 OWN_CONFIGURATION = "command-line"
 """Hydra's name for where ``--config-dir`` came from."""
 
 
 def revision() -> str:
-    """The git commit of the working copy, with ``+changes`` if files differ from it; "unknown" outside git."""
+    """The git commit of the working copy, with ``+changes`` if files differ from it; else the version that is installed."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
+    if not (ROOT / ".git").exists():  # a repository around an installation is somebody else's
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return f"version {importlib.metadata.version('reprise')}"
+        return "unknown"
     try:
         changed = git("status", "--porcelain", "--untracked-files=no")
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")

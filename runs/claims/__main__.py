@@ -18,14 +18,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from runs.claims.claim import load_claims
-from runs.claims.published import CONF
 from runs.claims.verdicts import Verdict
+from runs.environment import CONF, ROOT
 from runs.errors import RepriseError
 from runs.report.console import Terminal
 from runs.report.ledger import Ledger, build_ledger, command_of, verdict_counts
 from runs.text import one_line
 
-LAUNCHER = CONF.parent / "launch.py"
+LAUNCHER = ROOT / "launch.py"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def run_sweeps(experiments: Sequence[str], outputs: Path) -> list[str]:
     for experiment in experiments:
         print(f"running: {command_of(experiment)}", flush=True)
         command = [sys.executable, str(LAUNCHER), f"experiment={experiment}"]
-        code = subprocess.run(command, cwd=LAUNCHER.parent, env=environment, check=False).returncode
+        code = subprocess.run(command, env=environment, check=False).returncode
         if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
             raise KeyboardInterrupt
         if code:

@@ -9,7 +9,8 @@ from typing import Any, Literal, cast
 
 from runs.anytime import Clock
 from runs.claims import statistics
-from runs.claims.declaration import CONF, mapping, number, one_of, only, read, text
+from runs.claims.declaration import mapping, number, one_of, only, read, text
+from runs.environment import CONF
 from runs.errors import ConfigError
 
 PUBLISHED = "published"

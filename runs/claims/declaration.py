@@ -11,7 +11,6 @@ import yaml
 
 from runs.errors import ConfigError, nearest
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 _KINDS = {list: "a list of entries", dict: "a mapping"}
 T = TypeVar("T", list[Any], dict[Any, Any])
 

@@ -15,8 +15,8 @@ from typing import Any, get_args
 
 from runs.anytime import Clock
 from runs.claims import declaration
-from runs.claims.declaration import CONF
 from runs.claims.metric import Direction, Metric, NumberFormat
+from runs.environment import CONF
 from runs.errors import ConfigError, nearest
 
 FILE = "metrics.yaml"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from runs.claims.declaration import CONF, mapping, number_or_null, only, read, text
+from runs.claims.declaration import mapping, number_or_null, only, read, text
 from runs.claims.metrics import Metrics
+from runs.environment import CONF
 from runs.errors import ConfigError
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runs.environment import ROOT
+from runs.environment import CONF
 from runs.errors import ConfigError, nearest
 from runs.launch.rows import choices
 
-CONF = ROOT / "conf"
 RENAMED = {"data/tables": "data/tabular"}
 """Groups whose choices had another name."""
 

@@ -21,7 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from runs import child, inputs
-from runs.environment import config_dir
+from runs.environment import COMMAND, config_dir
 from runs.errors import ConfigError, require
 from runs.files import write_json
 from runs.launch.config_folder import NOT_COMPOSED, ConfigLoader, swept_experiments
@@ -77,7 +77,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     about = {
         "paper": "own" if several else cfg.paper,
         "experiment": "own/own" if several else f"{cfg.paper}/{cfg.experiment}",
-        "command": ["python", "launch.py", *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+        "command": [*COMMAND, *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
         "jobs": len(jobs) if jobs is not None else None,
         "configuration": configuration(application, jobs, shown),
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from runs.environment import COMMAND
 from runs.errors import ConfigError
 from runs.files import read_record
 from runs.record.left_out import WARNING_FILE
@@ -106,7 +107,7 @@ class Run:
         overrides = self.environment.get("overrides") or self.failure.get("overrides")
         words = ["--config-dir", str(self.config_dir)] if self.config_dir else []
         words += overrides if isinstance(overrides, list) else []
-        return shlex.join(["python", "launch.py", *(str(text) for text in words)])
+        return shlex.join([*COMMAND, *(str(text) for text in words)])
 
     @property
     def config_dir(self) -> Path | None:

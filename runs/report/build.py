@@ -18,9 +18,9 @@ from filelock import FileLock
 from runs.anytime import Clock
 from runs.claims.agreement import PUBLISHED_COLUMNS, Agreement, agreements
 from runs.claims.blocks import left_out
-from runs.claims.declaration import CONF
 from runs.claims.metrics import PaperMetrics
 from runs.claims.verdicts import Judgement, evaluate, to_frame
+from runs.environment import CONF
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
 from runs.record.instances import write_parquet

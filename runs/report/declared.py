@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runs.claims.claim import Claim, load_claims
-from runs.claims.declaration import CONF
 from runs.claims.metrics import Metrics, PaperMetrics, load_metrics
 from runs.claims.published import Published, load_published
+from runs.environment import CONF
 from runs.errors import ConfigError
 from runs.record.sweep_folder import Sweep
 

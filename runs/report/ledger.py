@@ -13,11 +13,11 @@ import yaml
 from filelock import FileLock
 
 from runs.claims.claim import Claim, load_claims
-from runs.claims.declaration import CONF
 from runs.claims.metrics import PaperMetrics, load_metrics
 from runs.claims.published import Published, load_published
 from runs.claims.statistics import Interval
 from runs.claims.verdicts import Judgement, Verdict, evaluate, to_frame
+from runs.environment import COMMAND, CONF
 from runs.errors import ConfigError
 from runs.files import atomic_write, read_record, safe_yaml
 from runs.record.run_record import RunStatus, status
@@ -85,7 +85,7 @@ def latest_sweeps(outputs: Path, experiments: set[str]) -> dict[str, Path]:
 
 def command_of(experiment: str) -> str:
     """The command that makes the sweep of a claim."""
-    return f"python launch.py experiment={experiment}"
+    return f"{' '.join(COMMAND)} experiment={experiment}"
 
 
 def _judge_paper(
