@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def composition_mistake(loader: Any, overrides: list[str], error: BaseException)
     if found := re.search(r"Could not override '([^']+)'", text):
         return f"there is no setting '{found.group(1)}'{nearest_listed(found.group(1), all_keys(loader, overrides))}"
     if type(error).__name__ == "OverrideParseException":
-        return f"'{getattr(error, 'override', text)}' is not a setting=value: {' '.join(text.split())}"
+        override = str(getattr(error, "override", text))
+        return f"'{override}' is not a setting=value{_quoted_twice(override)}: {' '.join(text.split())}"
     cause = error.__cause__ or error
     return " ".join(f"{text} {cause if cause is not error and str(cause) not in text else ''}".split())
 
@@ -51,6 +53,15 @@ def composition_mistake(loader: Any, overrides: list[str], error: BaseException)
 def is_configuration(error: BaseException) -> bool:
     """True for what Hydra and OmegaConf raise when a configuration is unusable."""
     return type(error).__module__.split(".")[0] in ("hydra", "omegaconf")
+
+
+def _quoted_twice(override: str) -> str:
+    """How to write a value, such as a path with brackets, that Hydra's grammar and the shell must both leave alone."""
+    key, equals, value = override.partition("=")
+    if not (equals and key and value) or set(value) & set("'\"\\"):
+        return ""
+    quoted = shlex.quote(f'{key}="{value}"')
+    return f"; if {value} is a name as it stands, write {quoted}"
 
 
 def nearest_listed(name: str, known: list[str]) -> str:
