@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import math
 import os
 import shutil
 import signal
@@ -25,12 +26,13 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from runs import environment, inputs
-from runs.errors import ConfigError, RepriseError
+from runs.errors import ConfigError, RepriseError, SolverFailure
 from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
 from runs.names import NOT_PART_OF_A_RUN, task_overrides
 from runs.record.instances import InstanceResult, load_all, means, write_tables
+from runs.record.left_out import warn
 from runs.record.seal import damage, sealed
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 
 SUPERSEDED = "superseded"
 """Beside run folders: what they held before something they depend on changed."""
+
+_NO_NUMBERS = "not finite"
 
 
 class RunStatus(StrEnum):
@@ -222,12 +226,20 @@ class RunRecord:
 
         ``measured`` is what ``Trainer.test`` returns: the run's own metrics, by test set. Those of the instances are read
         from their files.
+
+        Raises
+        ------
+        SolverFailure
+            There are metrics, and none of them is a finite number.
+        ConfigError
+            ``score`` is no metric of this run, or not finite.
         """
         if not self.is_main:
             return
         metrics = {key: float(value) for of_set in measured for key, value in of_set.items()}
         results = load_all(self.folder)
         metrics |= means(results)  # the same numbers in double precision, and those that only some methods have
+        self._warn_of_no_numbers(metrics)
         results = results or [InstanceResult(index=0, name="all", metrics=metrics)]
         columns = {key: self.cfg[key] for key in ("paper", "experiment", "method", "seed")}
         write_tables(self.folder, results, columns, log)
@@ -237,6 +249,8 @@ class RunRecord:
         wanted = self.cfg.get("score")
         if wanted and wanted not in metrics:
             raise ConfigError(f"score={wanted}: this run measures no such metric, only {', '.join(sorted(metrics))}")
+        if wanted and not math.isfinite(metrics[wanted]):
+            raise SolverFailure(f"score={wanted}: it is {metrics[wanted]}, which is no score")
         found = {
             "metrics": metrics,
             "score": metrics.get(wanted) if wanted else None,
@@ -245,6 +259,14 @@ class RunRecord:
             "instance_errors": {result.label: result.error for result in results if result.error},
         }
         write_json(self.folder / "metrics.json", sealed(self.folder, found))
+
+    def _warn_of_no_numbers(self, metrics: Mapping[str, float]) -> None:
+        """Some metrics may be undefined (a correlation of constants), and the report says which; of all it is a failure."""
+        undefined = sorted(name for name, value in metrics.items() if not math.isfinite(value))
+        if undefined and len(undefined) == len(metrics):
+            raise SolverFailure(f"nothing that was measured is a finite number: {', '.join(undefined)}")
+        message = f"{_NO_NUMBERS}: {', '.join(undefined)}" if undefined else None
+        warn(self.folder, _NO_NUMBERS, message)
 
     def _begin(self) -> None:
         if self.cfg.force and not self._begun_by_this_launch():

@@ -15,11 +15,12 @@ from omegaconf import OmegaConf
 from runs.anytime import Trace
 from runs.claims.verdicts import Verdict
 from runs.compare import compare
+from runs.errors import SolverFailure
 from runs.loggers.local import RunInfo
 from runs.loggers.log import RunLog
 from runs.record import instances
 from runs.record.instances import InstanceResult, result_path
-from runs.record.run_record import RunRecord
+from runs.record.run_record import RunRecord, RunStatus, status
 from runs.record.sweep_folder import load
 from runs.report.build import build
 
@@ -37,7 +38,9 @@ def results_of(costs: dict[str, float], seeds: range = SEEDS) -> list[InstanceRe
     ]
 
 
-def finished(folder: Path, results: list[InstanceResult], **settings: Any) -> Path:
+def finished(
+    folder: Path, results: list[InstanceResult], measured: dict[str, float] | None = None, **settings: Any
+) -> Path:
     """A run folder that the real record wrote."""
     base = {"paper": "lb_relax", "experiment": "table_small", "method": "batch", "seed": 0, "data": {"name": "text"}}
     cfg = OmegaConf.create(base | {"force": False, "debug": False, "score": None} | settings)
@@ -45,7 +48,7 @@ def finished(folder: Path, results: list[InstanceResult], **settings: Any) -> Pa
         for result in results:
             instances.save(folder, result)
         with RunLog(RunInfo(folder, {}, "group", folder.name, "revision"), {}) as log:
-            record.finish([], log)
+            record.finish([measured or {}], log)
     return folder
 
 
@@ -56,6 +59,17 @@ def test_what_a_task_drew_reaches_the_log(tmp_path: Path) -> None:
     folder = finished(tmp_path / "run", results_of({"a": 1.0}))
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [event["path"] for event in events if event.get("name") == "attention"] == ["figures/attention.png"]
+
+
+def test_metrics_that_are_no_numbers_are_named_and_a_run_of_nothing_else_has_failed(tmp_path: Path) -> None:
+    some = finished(tmp_path / "some", [], {"accuracy": 90.0, "alpha": np.nan, "rate": np.inf})
+    assert (some / "warning.txt").read_text() == "not finite: alpha, rate\n"
+    assert not (finished(tmp_path / "good", [], {"accuracy": 90.0}) / "warning.txt").exists()
+    with pytest.raises(SolverFailure, match="nothing that was measured is a finite number: loss, perplexity"):
+        finished(tmp_path / "none", [], {"loss": np.nan, "perplexity": np.inf})
+    assert status(tmp_path / "none") == RunStatus.FAILED
+    with pytest.raises(SolverFailure, match="score=alpha: it is nan"):
+        finished(tmp_path / "score", [], {"accuracy": 90.0, "alpha": np.nan}, score="alpha")
 
 
 def test_results_of_one_instance_by_several_methods_and_seeds_lie_in_files_of_their_own(tmp_path: Path) -> None:
