@@ -21,6 +21,14 @@ OWN = ("data", "models", "torch.nn")
 """Nothing of ``solvers``, ``tasks`` and ``runs``, which start processes and write files: no network is made of them."""
 VARIABLE = "REPRISE_TRUSTED"
 """Environment variable with the user's own packages, between commas; their functions may be named as well."""
+LIBRARIES = frozenset({
+    "torch", "torchmetrics", "pytorch_lightning", "lightning_utilities", "hydra", "omegaconf", "yaml", "antlr4",
+    "numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "dill", "cloudpickle", "PIL", "matplotlib",
+    "rich", "jinja2", "filelock", "fsspec", "pooch", "requests", "psutil", "pip", "setuptools", "submitit",
+    "ray", "wandb", "tensorboard", "trackio", "optuna", "sqlalchemy", "pyscipopt", "ortools", "highspy",
+    "solvers", "tasks", "runs",
+})  # fmt: skip
+"""What Reprise stands on and the rest of it: they load pickles, write files and start processes."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -57,18 +65,23 @@ def build_trusted(node: Mapping[str, Any], name: str, source: str) -> Any:
 def check(node: Any, name: str, source: str) -> None:
     """Refuse a node of a record unless each target in it, however deep, may be built.
 
+    Nothing is imported before the names of all of them are allowed.
+
     Raises
     ------
     ConfigError
         As for :func:`build_trusted`.
     """
+    targets = {}
     for key, value in _leaves(node, name):
         if key.endswith("._target_"):
-            _check_target(value, f"{source}: {key}")
+            targets[key] = _package_that_may(value, f"{source}: {key}"), value
         elif isinstance(value, str) and "${" in value:
             raise ConfigError(
                 f"{source}: {key} is '{value}'; a record is resolved, so that nothing is looked up when it is opened"
             )
+    for key, (package, target) in targets.items():
+        _check_found(target, package, f"{source}: {key}")
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
@@ -93,7 +106,8 @@ def trusted_packages() -> tuple[str, ...]:
     return tuple(filter(None, (text.strip() for text in os.environ.get(VARIABLE, "").split(","))))
 
 
-def _check_target(target: Any, place: str) -> None:
+def _package_that_may(target: Any, place: str) -> str:
+    """The trusted package that a target names."""
     if not isinstance(target, str) or not _NAME.fullmatch(target):
         raise ConfigError(f"{place} is {target!r}; expected the dotted name of a class")
     package = _package_of(target, (*OWN, *trusted_packages()))
@@ -102,6 +116,11 @@ def _check_target(target: Any, place: str) -> None:
             f"{place} is {target}, which a record may not build: it may name classes of {', '.join(OWN)}. "
             + _remedy(target.split(".")[0])
         )
+    return package
+
+
+def _check_found(target: str, package: str, place: str) -> None:
+    """Refuse what is no class of the package that its name begins with."""
     found = _found(target, place)
     home = getattr(found, "__module__", None)
     if not isinstance(home, str) or _package_of(f"{home}.", (package,)) is None:
@@ -113,8 +132,8 @@ def _check_target(target: Any, place: str) -> None:
 
 
 def _remedy(package: str) -> str:
-    """Trust is offered for what may be a user's own; nobody's network is a function of these others."""
-    if package in sys.stdlib_module_names or package in ("torch", "hydra", "omegaconf", "solvers", "tasks", "runs"):
+    """Trust is offered for what may be a user's own; nobody's network is made of these others."""
+    if package in sys.stdlib_module_names or package in LIBRARIES:
         return "No network asks for this: do not trust the file"
     return f"If you know and trust this package, run the command again with {VARIABLE}={package}"
 

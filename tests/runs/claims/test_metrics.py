@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.claims.claim import load_claims
-from runs.claims.declaration import CONF
 from runs.claims.metric import SHARE, Metric
 from runs.claims.metrics import Metrics, load_metrics
 from runs.claims.number_format import number
 from runs.claims.published import load_published
+from runs.environment import CONF
 from runs.errors import ConfigError
 from runs.launch.rows import choices
 from runs.record.outcomes import COLUMNS, FLAGS

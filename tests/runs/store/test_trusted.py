@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import torch
 from omegaconf import OmegaConf
 
 from runs.build import build
+from runs.compare import compare
 from runs.errors import ConfigError
+from runs.report.build import build as report
+from runs.store.trained import Trained
 from runs.store.trained_run import TrainedRun
 from runs.store.trusted import VARIABLE, build_trusted, check
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+ROOT = Path(__file__).resolve().parents[3]
+CONF = ROOT / "conf"
 LINEAR = {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 2}
 RAN = "RAN"
 """Stands for the path of a file in the nodes below."""
@@ -44,6 +49,19 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "load": ({"_target_": "torch.load", "f": RAN, "weights_only": False}, "torch.load"),
     "library": ({"_target_": "torch.ops.load_library", "path": RAN}, "torch.ops.load_library"),
     "extension": ({"_target_": "torch.utils.cpp_extension.load", "name": "x", "sources": []}, "cpp_extension.load"),
+    **{
+        target: ({"_target_": target, "_args_": [RAN]}, rf"model\._target_ is {re.escape(target)}")
+        for target in (
+            "joblib.load", "numpy.load", "numpy.loadtxt", "numpy.memmap", "pandas.read_pickle", "pandas.eval", "pickle.load",
+            "dill.load", "cloudpickle.load", "shelve.open", "runpy.run_path", "code.interact", "shutil.rmtree", "os.remove",
+            "importlib.import_module", "importlib.reload", "webbrowser.open", "ctypes.CDLL", "urllib.request.urlretrieve",
+            "pathlib.Path", "pathlib.Path.write_text", "builtins.open", "io.open", "codecs.open", "tempfile.mkdtemp",
+            "omegaconf.OmegaConf.load", "torch.jit.load", "torch.package.PackageImporter", "torch.compile",
+            "torch.utils.data.DataLoader", "torch.multiprocessing.spawn", "pytorch_lightning.Trainer", "PIL.Image.open",
+            "torch.optim.SGD.load_state_dict", "torch.nn.Module.load_state_dict", "torch.nn.modules.module.torch.load",
+            "torch.nn.functional.torch.load", "torch.nn.parallel.data_parallel", "torch.nn.utils.stateless.torch.load",
+        )
+    },
     "function of torch.nn": ({"_target_": "torch.nn.functional.relu", "input": 1}, "relu, which is no class"),
     "borrowed module": (
         {"_target_": "models.graphs.gat.torch.hub.load", "repo_or_dir": "a/b", "model": "c"},
@@ -143,3 +161,79 @@ def test_a_class_that_this_revision_has_not_is_named_with_the_remedy() -> None:
 def test_a_constructor_that_refuses_is_named_with_the_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"run: model\.widht: Linear has no setting 'widht'"):
         build_trusted({**LINEAR, "widht": 1}, "model", "run")
+
+
+def test_nothing_is_imported_before_every_target_may_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "of_a_user.py").write_text(
+        f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\nclass Net: ..."
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(VARIABLE, "of_a_user")
+    net = {"_target_": "of_a_user.Net"}
+    with pytest.raises(ConfigError, match=r"os\.system"):
+        build_trusted({**LINEAR, "bias": [net, {"_target_": "os.system"}]}, "model", "run")
+    assert not (tmp_path / "ran").exists()
+    check(net, "model", "run")
+    assert (tmp_path / "ran").exists()
+
+
+def doors() -> dict[str, Callable[[Path], Any]]:
+    """All that opens the folder of a run, by name."""
+    from runs.report.ledger import build_ledger
+    from solvers.lns.scorers.trained import TrainedPolicy, trained_actor
+    from tasks.images.evaluation import CheckpointEvaluation
+
+    return {
+        "ssl/evaluate": lambda run: CheckpointEvaluation(str(run), protocols=None),  # type: ignore[arg-type]
+        "its data": lambda run: TrainedRun.at(run).data(),
+        "its kept network": lambda run: TrainedRun.at(run / "checkpoints" / "policy.pt").model(),
+        "row of a sweep": lambda run: TrainedRun.at({"sweep": str(run.parent)}).model(),
+        "cl_lns/apply": lambda run: TrainedPolicy(str(run)),
+        "solver/scorer=trained_rl": lambda run: trained_actor(str(run)),
+        "runs.report": report,
+        "runs.report of the sweep": lambda run: report(run.parent),
+        "runs.compare": lambda run: compare(run, run),
+        "runs.claims": lambda run: build_ledger(run.parents[1]),
+    }
+
+
+@pytest.mark.parametrize("door", list(doors()))
+def test_every_door_that_opens_a_run_refuses_its_code_or_reads_it_as_text(door: str, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    hostile = placed(WRITES, str(ran))
+    run = run_folder(tmp_path / "outputs" / "sweep" / "run", hostile)
+    config = {
+        "model": hostile,
+        "data": hostile,
+        "task": hostile,
+        "paper": "ssl",
+        "experiment": "x",
+        "method": "m",
+        "seed": 0,
+    }
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    (run / "environment.json").write_text("{}")
+    (run / "metrics.json").write_text('{"metrics": {"knn": 1.0}}')
+    keeps = Trained(torch.nn.Linear(3, 2).state_dict(), model=hostile)
+    (run / "checkpoints" / "policy.pt").write_bytes(keeps.to_bytes())
+    opens = doors()[door]
+    if door.startswith("runs."):
+        opens(run)
+    else:
+        with pytest.raises(ConfigError, match=r"runs\.files\.write_json, which a record may not build"):
+            opens(run)
+    assert not ran.exists()
+
+
+def test_there_is_no_other_door() -> None:
+    """Objects are made of the user's own configuration in three places; no file is opened as a pickle."""
+    rooms = ("runs", "data", "models", "solvers", "tasks")
+    texts = {path.relative_to(ROOT): path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py")}
+    made = {str(path) for path, text in texts.items() if re.search(r"\binstantiate\(", text)}
+    assert made == {"runs/build.py", "runs/loggers/log.py", "runs/launch/hardware.py"}
+    for path, text in texts.items():
+        for call in re.findall(r"torch\.load\([^)]*\)", text):
+            assert "weights_only=True" in call, path
+        assert not re.search(
+            r"allow_pickle=True|read_pickle|joblib\.load|unsafe_load|get_method\(|get_class\(", text
+        ), path
