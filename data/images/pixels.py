@@ -222,6 +222,6 @@ def _unread(path: Path, mode: str) -> InvalidProblem:
 def _reason(error: BaseException, path: Path) -> str:
     """What Pillow says, in a line and without the path, which the message has already."""
     if isinstance(error, Image.UnidentifiedImageError):
-        return "it begins like no image"
+        return "it begins like no image that is read"
     said = str(error).replace(repr(str(path)), "it").replace(str(path), "it")
     return one_line(said)[:200] or type(error).__name__

@@ -18,7 +18,7 @@ WARNING_FILE = "warning.txt"
 
 
 @contextmanager
-def kept_apart(folder: Path, part: str) -> Iterator[None]:
+def kept_apart(folder: Path, part: str, says: bool = True) -> Iterator[None]:
     """What fails inside ends there: the log has the cause, and the run's folder and report name the part.
 
     A part that succeeds after all, where a killed run goes on, is named no longer. What the disk refuses is not kept apart:
@@ -30,18 +30,23 @@ def kept_apart(folder: Path, part: str) -> Iterator[None]:
         The run's.
     part
         What it is, in words: "figure spectra".
+    says
+        Whether this process is the one that says so, where several fail together.
     """
     try:
         yield
     except (OSError, StorageError):
         raise
     except Exception as error:
+        if not says:
+            return
         said = str(error) if isinstance(error, RepriseError) else f"{type(error).__name__}: {error}"
         reason = one_line(f"{part} is left out: {said}")
         _log.warning("%s", reason, exc_info=not isinstance(error, RepriseError))
         warn(folder, f"{part} is left out: ", reason)
     else:
-        warn(folder, f"{part} is left out: ", None)
+        if says:
+            warn(folder, f"{part} is left out: ", None)
 
 
 def draw(folder: Path, name: str, make: Callable[[], bytes | None]) -> None:

@@ -188,12 +188,14 @@ class SelfSupervised(lightning.LightningModule):
     def test_step(self, batch: Any, index: int) -> None:
         """Judge the encoder, once; the result of the run, its figures, and the curve as its log."""
         columns, data = self.history.columns(), self.trainer.datamodule  # type: ignore[attr-defined]
-        judged = self._judged()
-        metrics = {**self.history.last(), **self._alarm(judged), **selection(columns), **judged}
+        folder, judged = Path(self.trainer.default_root_dir), self._judged()
+        selected: dict[str, float] = {}
+        with kept_apart(folder, "choice of a checkpoint", self.trainer.is_global_zero):
+            selected = selection(columns)
+        metrics = {**self.history.last(), **self._alarm(judged), **selected, **judged}
         self.log_dict(metrics, batch_size=1)
         if not self.trainer.is_global_zero:
             return
-        folder = Path(self.trainer.default_root_dir)
         instances.save(folder, InstanceResult(0, f"{data.name}/test", metrics, log=columns))
         if len(columns["epoch"]) > 1:
             draw(folder, "training", lambda: training_figure(columns))
@@ -210,7 +212,7 @@ class SelfSupervised(lightning.LightningModule):
     def _judged(self, part: str = "") -> dict[str, float]:
         """Metrics of all protocols, none where they fail; their figures go to a folder of the run."""
         folder = Path(self.trainer.default_root_dir)
-        with kept_apart(folder, f"judgement {part}".rstrip()):
+        with kept_apart(folder, f"judgement {part}".rstrip(), self.trainer.is_global_zero):
             return self.protocols.evaluate(self.model, self.trainer.datamodule, self.device, folder, part)  # type: ignore[attr-defined]
         return {}
 

@@ -90,7 +90,7 @@ def test_a_large_file_and_a_strange_kind_of_pixels_are_refused_by_name(tmp_path:
 
 def test_no_file_reaches_a_reader_that_runs_an_interpreter(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
-    with pytest.raises(InvalidProblem, match="it begins like no image"):
+    with pytest.raises(InvalidProblem, match="it begins like no image that is read"):
         rgb(tmp_path / "a.png", Reading())
 
 
