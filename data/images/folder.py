@@ -93,6 +93,8 @@ class Folder(ImageSource):
         ):
             if value not in known:
                 raise ConfigError(f"data.source.{name} is '{value}'{nearest(str(value), known)}")
+        if labels not in (None, True, False):
+            raise ConfigError(f"data.source.labels is {labels!r}; give true, false, or null for what the layout says")
         if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
             raise ConfigError(f"data.source.value_range is {list(value_range)}; give two numbers, the smaller first")
         if max_pixels < 1:
