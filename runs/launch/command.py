@@ -12,6 +12,7 @@ from typing import Any
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
 from runs.launch.mistakes import CONF, all_keys, clear_mistakes, is_configuration, nearest_listed
 from runs.launch.output import lasting
+from runs.text import printable
 
 USAGE_ERROR = 2
 
@@ -63,7 +64,7 @@ def _say(error: BaseException) -> int:
     line = explain(error)
     if line is None:
         raise error
-    print(f"error: {line}", file=sys.stderr)
+    print(f"error: {printable(line)}", file=sys.stderr)
     wrong_command = isinstance(error, ConfigError | InvalidProblem | MissingDependency) or is_configuration(error)
     return USAGE_ERROR if wrong_command else 1
 

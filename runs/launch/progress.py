@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from runs.files import read_json
+from runs.files import read_record
+from runs.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
@@ -72,12 +73,12 @@ class Display:
 
     def _say(self, path: Path, count: int) -> None:
         run = path.parent.name.rsplit("-", 1)[0]
-        content = read_json(path) or {}
+        content = read_record(path)
         if path.name == "metrics.json":
             outcome = f"finished in {content.get('wall_seconds', 0):.1f} s"
         else:
-            outcome = f"FAILED: {content.get('type')}: {str(content.get('message')).splitlines()[0][:150]}"
-        print(f"[{count}/{self.total or '?'}] {run} {outcome}", flush=True)
+            outcome = f"FAILED: {content.get('type')}: {one_line(str(content.get('message')))[:150]}"
+        print(one_line(f"[{count}/{self.total or '?'}] {run} {outcome}"), flush=True)
 
     def _render(self, ended: set[Path]) -> ConsoleRenderable:
         from rich.console import Group
@@ -94,6 +95,8 @@ class Display:
             if about.parent not in over:
                 instances = sum(1 for _ in about.parent.glob("instances/*.result.npz"))
                 elapsed = int(time.time() - about.stat().st_mtime)
-                table.add_row(about.parent.name.rsplit("-", 1)[0], f"{instances} instances done", f"{elapsed} s")
+                table.add_row(
+                    Text(one_line(about.parent.name.rsplit("-", 1)[0])), f"{instances} instances done", f"{elapsed} s"
+                )
         bar = ProgressBar(total=max(self.total or len(ended) or 1, 1), completed=len(ended), width=40)
         return Group(bar, Text(head), table)

@@ -34,6 +34,7 @@ from runs.launch.reporting import show_as
 from runs.launch.slurm import how_to_cancel
 from runs.names import is_hydras, jobs_at_once, sweep_name
 from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, status
+from runs.text import one_line, printable
 
 GRACE_SECONDS = 60.0
 WORKERS_PATIENCE_SECONDS = 10.0
@@ -255,7 +256,7 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
         print(f"the launcher ended with code {code}; its output is in {log}", file=sys.stderr)
         _show_tail(log)
     for job in missing:
-        print(f"never began: {' '.join(job)}", file=sys.stderr)
+        print(one_line(f"never began: {' '.join(job)}"), file=sys.stderr)
     if hopeless and not missing:
         return 2
     return 1 if incomplete or missing or code else 0
@@ -264,4 +265,4 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
 def _show_tail(log: Path, lines: int = 12) -> None:
     width = shutil.get_terminal_size().columns
     for line in log.read_text(errors="replace").splitlines()[-lines:]:
-        print("  " + line[:width], file=sys.stderr)
+        print("  " + printable(line)[:width], file=sys.stderr)

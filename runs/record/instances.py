@@ -24,7 +24,7 @@ from runs.figures import literal, png, sheet
 from runs.files import atomic_write
 from runs.names import digest, plain_name
 from runs.record.left_out import draw
-from runs.text import printable
+from runs.text import printable, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,7 +218,8 @@ def anytime_figure(traces: pd.DataFrame) -> bytes:
     axes = figure.subplots()
     shown = traces.groupby("instance", sort=False)
     for name, rows in shown:
-        axes.step(rows["seconds"], rows["objective"], where="post", label=literal(name) if len(shown) <= 12 else None)
+        label = literal(shortened(str(name), 40)) if len(shown) <= 12 else None
+        axes.step(rows["seconds"], rows["objective"], where="post", label=label)
     axes.set_xlabel("seconds")
     axes.set_ylabel("objective")
     if 0 < len(shown) <= 12:

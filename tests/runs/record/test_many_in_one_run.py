@@ -23,6 +23,7 @@ from runs.record.instances import InstanceResult, result_path
 from runs.record.run_record import RunRecord, RunStatus, status
 from runs.record.sweep_folder import load
 from runs.report.build import build
+from runs.text import printable
 
 SEEDS = range(5)
 COSTS = {"ours": 1.0, "theirs": 2.0}
@@ -182,3 +183,15 @@ def test_a_seed_that_is_no_number_makes_the_run_unreadable_and_no_more(tmp_path:
     finished(tmp_path / "sweep" / "good", results_of({"a": 1.0}))
     states = {run.folder.name: run.state for run in load(tmp_path / "sweep").runs}
     assert states == {"odd": "corrupt", "good": "finished"}
+
+
+@pytest.mark.parametrize("name", ["price$1^$", "\\frac{", "植" * 78, "caf\udce9", "x" * 600, "\x1b[2J"])
+def test_a_run_is_finished_whatever_its_instances_are_called(name: str, tmp_path: Path) -> None:
+    trace = Trace(seconds=[0.1], evaluations=[1], objective=[2.0], bound=[float("nan")])
+    instances.save(tmp_path, InstanceResult(0, f"files/{name}", {"cost": 1.0}, trace))
+    with RunLog(RunInfo(tmp_path, {}, "g", "n", "r"), {}) as log:
+        instances.write_tables(tmp_path, instances.load_all(tmp_path), {"method": "m", "seed": 0}, log)
+    (shown,) = set(pd.read_parquet(tmp_path / "results.parquet")["instance"])
+    assert shown == printable(f"files/{name}")
+    assert set(pd.read_parquet(tmp_path / "traces.parquet")["instance"]) == {shown}
+    assert (tmp_path / "figures" / "anytime.png").exists()
