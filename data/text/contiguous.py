@@ -199,7 +199,8 @@ def as_columns(ids: npt.NDArray[np.int32], columns: int, context: int) -> Int[Te
     if length <= context:
         raise ConfigError(
             f"the text has {len(ids)} words; data.batch_size {columns} times one data.context {context} and the word after "
-            f"it take {columns * (context + 1)}. Give a longer text, or lower one of the two"
+            f"it take {columns * (context + 1)}. Give a longer text, lower one of the two, "
+            "or read a text without spaces by data.tokens=characters"
         )
     return torch.from_numpy(ids[: columns * length].reshape(columns, length))
 

@@ -145,7 +145,9 @@ class SuccessiveHalving(lightning.LightningModule):
 
     def _record(self, winner: str, scores: Mapping[str, float], trained: Mapping[str, int]) -> None:
         folder = Path(self.trainer.default_root_dir)
-        judged = self.protocols.evaluate(self.candidates[winner]["model"], self._data, self.device, folder)
+        judged: dict[str, float] = {}
+        with kept_apart(folder, "judgement"):
+            judged = self.protocols.evaluate(self.candidates[winner]["model"], self._data, self.device, folder)
         for index, name in enumerate(self.candidates):
             metrics = {self.signal: scores[name], "epochs": float(trained[name]), "chosen": float(name == winner)}
             metrics |= judged if name == winner else {}

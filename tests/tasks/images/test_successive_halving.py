@@ -13,9 +13,17 @@ import torch
 
 from runs.errors import ConfigError
 from runs.record import instances
+from runs.record.left_out import WARNING_FILE
 from tasks.images.successive_halving import SuccessiveHalving, rounds
 from tests.models.ssl.joint_recipes import build
 from tests.tasks.images.noise_images import NoiseImages, train
+
+
+def test_a_candidate_that_cannot_be_judged_loses_and_is_named(tmp_path: Path) -> None:
+    search(tmp_path, Judge({"SimCLR": 3.0, "BYOL": 4.0}))
+    choice = json.loads((tmp_path / "choice.json").read_text())
+    assert choice["recipe"] == "byol" and choice["rank_me_h"]["vicreg"] == 0
+    assert (tmp_path / WARNING_FILE).read_text() == "vicreg after 1 epochs is left out: KeyError: 'VICReg'\n"
 
 
 @pytest.mark.parametrize(
