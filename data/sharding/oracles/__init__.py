@@ -1,0 +1,1 @@
+"""What a plan costs on its devices, a file an oracle."""
