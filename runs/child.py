@@ -460,6 +460,24 @@ def _work(
     function()
 
 
+def end_workers(patience: float) -> None:
+    """Stop what ``multiprocessing`` has started here (ranks, loaders of data) as :meth:`Child.end` does.
+
+    At its end a process would wait for them for ever.
+    """
+    workers = multiprocessing.active_children()
+    until = time.monotonic() + patience
+    for worker in workers:
+        with contextlib.suppress(ValueError, OSError):
+            worker.terminate()
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))
+    for worker in workers:
+        if worker.is_alive():
+            worker.kill()
+            worker.join(_KILL_SECONDS)
+
+
 def bare_environment(**more: str) -> dict[str, str]:
     """What a program needs of our environment, and ``more``: none of our secrets, and one thread for each math library."""
     kept = {name: os.environ[name] for name in _HARMLESS if name in os.environ}

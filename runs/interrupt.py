@@ -3,6 +3,9 @@
 SIGUSR2 is the warning of a preemption or a time limit on a cluster.
 A process has one disposition per signal, so the flag is one per process. The first signal raises the flag; a second
 SIGINT falls through to the handler that was there before.
+
+Outside such loops a signal raises an exception. Python loses one that is raised in a destructor or in a callback of a weak
+reference, so it is remembered, too: whoever looks at the flag next leaves.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 _requested = threading.Event()
 _signal_number = 0
 _watching = False
+_deferred = False
 
 
 class Interrupted(BaseException):
@@ -28,7 +32,7 @@ class Interrupted(BaseException):
 
 
 def requested() -> bool:
-    """True once one of the signals arrived while :func:`watch` was active."""
+    """True once one of the signals arrived while :func:`watch` or :func:`listening` was active."""
     return _requested.is_set()
 
 
@@ -41,6 +45,53 @@ def check() -> None:
 def clear() -> None:
     """Forget an earlier request (a library user may want to solve again)."""
     _requested.clear()
+
+
+def _remember(number: int) -> None:
+    global _signal_number
+    _signal_number = number
+    _requested.set()
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """A handler that remembers the signal and leaves from where the main thread is.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At SIGINT.
+    Interrupted
+        At other signals, unless :func:`defer` has put it off.
+    """
+    _remember(number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    if not _deferred:
+        raise Interrupted(number)
+
+
+def defer(deferred: bool) -> None:
+    """Whether other signals than SIGINT only raise the flag, since somebody looks at it soon (after each batch, say)."""
+    global _deferred
+    _deferred = deferred
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Let :func:`stop` handle SIGINT and SIGTERM while the block runs, unless they are ignored (``nohup``)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in previous.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        clear()
 
 
 @contextlib.contextmanager
@@ -56,12 +107,10 @@ def watch() -> Iterator[threading.Event]:
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def raise_flag(number: int, frame: FrameType | None) -> None:
-        global _signal_number
         handler = previous[signal.SIGINT]
         if number == signal.SIGINT and _requested.is_set() and callable(handler):
             handler(number, frame)
-        _signal_number = number
-        _requested.set()
+        _remember(number)
 
     for number in _SIGNALS:
         signal.signal(number, raise_flag)
@@ -86,6 +135,7 @@ def at_once() -> Iterator[None]:
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
+        _remember(number)
         raise Interrupted(number)
 
     previous = signal.signal(signal.SIGTERM, leave)

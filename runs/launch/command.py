@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, RepriseError
 from runs.launch.mistakes import CONF, all_keys, clear_mistakes, is_configuration, nearest_listed
 from runs.launch.output import lasting
@@ -32,7 +33,7 @@ def main(job: Job, arguments: list[str] | None = None) -> int:
     0: every run finished. 1: a run failed. 2: the command or its configuration is wrong. 128 + n: stopped by signal n.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    with lasting():
+    with lasting(), interrupt.listening():
         return _main(job, arguments)
 
 

@@ -28,10 +28,12 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
     from hydra.utils import instantiate
 
     from runs.loggers.trainer import TrainerLogger
+    from runs.record.callbacks import HeedStop
 
     hardware: dict[str, Any] = OmegaConf.to_container(cfg.hardware, resolve=True)  # type: ignore[assignment]
     check(hardware)
     callbacks = [instantiate(node, _convert_="all") for node in (cfg.callbacks or {}).values() if node is not None]
+    callbacks.append(HeedStop())
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks.append(lightning.callbacks.RichProgressBar())
     _hush()

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from runs import child
+from runs import child, interrupt
 from runs.files import read_json
 from runs.interrupt import Interrupted
 from runs.launch.config_folder import NOT_COMPOSED
@@ -76,7 +76,7 @@ def _load_libraries(cfg: Any) -> None:
 
 def _run(job: Job, cfg: Any) -> tuple[list[int], int]:
     """Run the job in a copy of this process; returns the signals that were passed on and the copy's exit code."""
-    signals: dict[int, child.Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    signals: dict[int, child.Handler] = {signal.SIGINT: interrupt.stop, signal.SIGTERM: interrupt.stop}
     if callable(signal.getsignal(signal.SIGUSR2)):
         signals[signal.SIGUSR2] = _leave
     with child.forked(partial(_work, job, cfg), signals) as run:

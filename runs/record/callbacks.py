@@ -15,6 +15,7 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from runs import interrupt
 from runs.errors import SolverFailure
 from runs.interrupt import Interrupted
 from runs.record.training_checkpoint import BEFORE, AtomicCheckpointIO, replace_last
@@ -39,6 +40,20 @@ class StopOnNonFiniteLoss(lightning.Callback):
             f"the training loss became {float(loss)} in epoch {trainer.current_epoch}, batch {batch_index}; the batch is "
             f"saved in {path}. Lower the learning rate or clip gradients (trainer.gradient_clip_val)"
         )
+
+
+class HeedStop(lightning.Callback):
+    """Leaves before the next batch where a stop was asked for, also if the exception that should have done so was lost."""
+
+    def setup(self, trainer: Any, task: Any, stage: str) -> None:
+        interrupt.check()
+
+    def on_validation_batch_start(self, trainer: Any, *arguments: Any) -> None:
+        if not trainer.training:  # a training saves first, at the end of its batch
+            interrupt.check()
+
+    def on_test_batch_start(self, trainer: Any, *arguments: Any) -> None:
+        interrupt.check()
 
 
 class KeepLast(lightning.Callback):
@@ -76,6 +91,7 @@ class KeepLast(lightning.Callback):
 
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGUSR2, note)
+        interrupt.defer(True)
 
     def on_train_batch_start(self, trainer: Any, task: Any, batch: Any, batch_index: int) -> None:
         if self._random_state is not None:
@@ -83,17 +99,23 @@ class KeepLast(lightning.Callback):
             self._random_state = None
 
     def on_train_batch_end(self, trainer: Any, task: Any, outputs: Any, batch: Any, batch_index: int) -> None:
-        stopping = self._preempted or trainer.received_sigterm
+        stopping = self._preempted or trainer.received_sigterm or interrupt.requested()
         if stopping or time.monotonic() - self._saved >= self.every_seconds:
             self._save(trainer, task)
         if self._preempted:
             raise Interrupted(signal.SIGUSR2)
+        if not trainer.received_sigterm:  # after which Lightning stops all processes together
+            interrupt.check()
 
     def on_train_end(self, trainer: Any, task: Any) -> None:
         self._save(trainer, task)
         (Path(trainer.default_root_dir) / BEFORE).unlink(missing_ok=True)
 
+    def on_exception(self, trainer: Any, task: Any, exception: BaseException) -> None:
+        interrupt.defer(False)
+
     def on_fit_end(self, trainer: Any, task: Any) -> None:
+        interrupt.defer(False)
         if self._previous is not None:
             signal.signal(signal.SIGUSR2, self._previous)
 

@@ -25,7 +25,7 @@ import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from runs import environment, inputs
+from runs import child, environment, inputs
 from runs.errors import ConfigError, RepriseError, SolverFailure
 from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from runs.loggers.log import RunLog
 
 _LOG = logging.getLogger(__name__)
+
+RANKS_PATIENCE_SECONDS = 15.0
+"""What ranks may take to save when the run is asked to stop."""
 
 LAUNCH_VARIABLE = "REPRISE_LAUNCH"
 """Set by a sweep for its jobs: one value per launch of the sweep."""
@@ -200,10 +203,14 @@ class RunRecord:
         if not self.is_main:
             return False
         try:
-            if error is None or isinstance(error, (Interrupted, KeyboardInterrupt)):
+            if error is None:
                 return False
-            if stopped_by := _lightning_stop(error):
-                raise Interrupted(stopped_by) from error
+            stopped_by = _lightning_stop(error)
+            if stopped_by or isinstance(error, (Interrupted, KeyboardInterrupt)):
+                child.end_workers(RANKS_PATIENCE_SECONDS)
+                if stopped_by:
+                    raise Interrupted(stopped_by) from error
+                return False
             self._record_failure(error)
             return self.in_sweep and isinstance(error, (Exception, SystemExit))
         finally:

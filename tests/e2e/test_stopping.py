@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
+import psutil
 import pytest
 
 from tests.e2e.conftest import Launcher
@@ -30,3 +31,46 @@ def test_a_stopped_sweep_of_trainings_has_no_failure_and_goes_on_from_there(
     run = launch(*TRAINING, "task.step_seconds=0.5")
     assert run.returncode == 0, run.stdout + run.stderr
     assert len(launch.metrics()) == 1
+
+
+@pytest.mark.parametrize("step", ["4", "test"])
+def test_an_interrupt_whose_exception_python_drops_stops_the_run_all_the_same(launch: Launcher, step: str) -> None:
+    run = launch(*TRAINING[1:], TOY_LOST_INTERRUPT_STEP=step)
+    assert run.returncode == 128 + signal.SIGINT, run.stderr
+    assert "the same command goes on from here" in run.stderr
+    assert not launch.metrics() and list(launch.outputs.rglob("last.ckpt"))
+
+
+def test_a_run_that_is_stopped_while_it_imports_says_so(launch_fresh: Launcher) -> None:
+    process = launch_fresh.start("experiment=toy/learning", "task.step_seconds=60")
+    while not list(launch_fresh.outputs.rglob("owner.lock")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert output.splitlines()[-1] == "stopped by SIGTERM; the same command goes on from here"
+    assert not list(launch_fresh.outputs.rglob("failure.json"))
+
+
+@pytest.mark.parametrize(("sweep", "number"), [([], signal.SIGTERM), (["-m"], signal.SIGINT)])
+def test_two_ranks_stop_with_the_run(launch: Launcher, launch_fresh: Launcher, sweep: list[str], number: int) -> None:
+    arguments = [*sweep, *TRAINING[1:], "hardware=ddp_cpu", "trainer.max_epochs=100"]
+    process = launch_fresh.start(*arguments, "task.step_seconds=0.3")
+    while not any(launch.outputs.rglob("events.jsonl")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(number)
+    output = process.communicate(timeout=45)[0]  # before a sweep's hard kill
+    assert process.returncode == 128 + number, output
+    assert list(launch.outputs.rglob("last.ckpt")), "saved at the end of the batch"
+    left = [found for found in psutil.process_iter() if str(launch.outputs) in str(_environment(found))]
+    assert left == []
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:
+        return {}

@@ -30,6 +30,13 @@ class ToyNumbers(lightning.LightningDataModule):
         return DataLoader(self.data, self.batch_size)
 
 
+class LosesInterrupt:
+    """An interrupt arrives in its destructor, where Python drops what the handler raises."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 class ToyRegression(lightning.LightningModule):
     def __init__(
         self,
@@ -47,10 +54,14 @@ class ToyRegression(lightning.LightningModule):
         time.sleep(self.hparams["step_seconds"])
         if os.environ.get("TOY_KILL_STEP") == str(self.global_step):
             os.kill(os.getpid(), signal.SIGKILL)
+        if os.environ.get("TOY_LOST_INTERRUPT_STEP") == str(self.global_step):
+            LosesInterrupt()
         loss = torch.nn.functional.mse_loss(self.model(batch[0]), batch[1])
         return loss * float("nan") if self.hparams["poison_step"] == self.global_step else loss
 
     def test_step(self, batch: list[torch.Tensor], index: int) -> None:
+        if os.environ.get("TOY_LOST_INTERRUPT_STEP") == "test":
+            LosesInterrupt()
         self.log("error", torch.nn.functional.mse_loss(self.model(batch[0]), batch[1]))
 
     def configure_optimizers(self) -> dict:
