@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections import Counter
@@ -21,6 +22,7 @@ from runs.errors import ConfigError, InvalidProblem
 from runs.store.cache import ArtifactCache
 from runs.text import printable
 
+_log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 WIDTH_OF_TYPES = 65535
 """Largest whole number that needs no setting."""
@@ -28,6 +30,8 @@ SAMPLE = 64
 """Images of whole numbers whose values are looked at; of floating point numbers all are."""
 DARK = 1 / 8
 """Values that reach no farther than this share of the format's range are worth a word."""
+MANY = 20_000
+"""Files of which it is said that they are looked at now."""
 SHOWN = 100
 """Broken files that a message names."""
 
@@ -175,6 +179,8 @@ def survey(layout: Layout, reading: Reading, decode: bool, cache: ArtifactCache 
 
 
 def _looked(paths: Sequence[Path], max_pixels: int, decode: bool) -> list[Looked]:
+    if len(paths) > MANY:
+        _log.info("looking at %d images, once", len(paths))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, of damaged entries that change no pixel
         looked = _in_threads(lambda path: _header(path, max_pixels, decode), paths)
@@ -199,14 +205,20 @@ def _header(path: Path, max_pixels: int, decode: bool) -> Looked:
 
 def _with_values(looked: Looked, path: Path, max_pixels: int) -> Looked:
     try:
-        return looked._replace(values=extremes(path, max_pixels))
+        values = extremes(path, max_pixels)
+        if values is None:
+            return Looked(None, broken=f"{printable(str(path))} holds no number")
+        return looked._replace(values=values)
     except InvalidProblem as error:
         return Looked(None, broken=str(error))
 
 
 def _in_threads(function: Callable[..., Looked], values: Sequence[Value]) -> list[Looked]:
-    with ThreadPoolExecutor(min(16, 2 + (os.cpu_count() or 1))) as pool:
+    pool = ThreadPoolExecutor(min(16, 2 + (os.cpu_count() or 1)))
+    try:
         return list(pool.map(function, values))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the other files
 
 
 def _state(paths: Sequence[Path]) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from data.images import survey
 from data.images.folder import Folder
-from runs.errors import ConfigError
+from runs.errors import ConfigError, InvalidProblem
 from tests.data.images.pictures import photographs, to_pillow
 
 SIDES = {"size": 24, "clean_side": 28, "stored_side": 40}
@@ -83,6 +83,13 @@ def test_a_range_that_no_format_has_is_asked_for(tmp_path: Path) -> None:
         path.unlink()
         Image.fromarray(np.full((30, 30), -3.5, dtype=np.float32)).save(path.with_suffix(".tif"))
     with pytest.raises(ConfigError, match=r"values from -3\.5 to -3\.5.*data\.source\.value_range="):
+        Folder(str(tmp_path), **SIDES).train()
+
+
+def test_a_floating_point_image_without_a_number_is_broken(tmp_path: Path) -> None:
+    paths = pictures(tmp_path)
+    Image.fromarray(np.full((30, 30), np.nan, dtype=np.float32)).save(paths[3].with_suffix(".tif"))
+    with pytest.raises(InvalidProblem, match=r"1 of 21 images cannot be used: .*cat/3\.tif holds no number"):
         Folder(str(tmp_path), **SIDES).train()
 
 
