@@ -16,15 +16,19 @@ def in_common(rows: pd.DataFrame) -> np.ndarray:
     rows
         Columns ``method, instance, seed``; a row per result.
     """
-    known = rows[["method", "instance", "seed"]].drop_duplicates()
-    seeds = known.groupby("method")["seed"].agg(frozenset)
-    if seeds.nunique() <= 1:
-        unit, complete = ["instance", "seed"], known
+    method, methods = pd.factorize(rows["method"])
+    instance, instances = pd.factorize(rows["instance"])
+    seed, seeds = pd.factorize(rows["seed"])
+    cells = np.unique((method * len(instances) + instance) * len(seeds) + seed)  # whose, where and with which seed
+    of_method = np.zeros((len(methods), len(seeds)), dtype=bool)
+    of_method[method, seed] = True
+    if (of_method == of_method[:1]).all():
+        unit, size = instance * len(seeds) + seed, len(instances) * len(seeds)
+        having = np.bincount(cells % size, minlength=size)
     else:
-        pairs = known.groupby(["method", "instance"]).size().rename("seeds").reset_index()
-        unit, complete = ["instance"], pairs[pairs["seeds"] == pairs["method"].map(seeds.map(len))]
-    having = complete.groupby(unit)["method"].nunique()
-    shared = having.index[having == len(seeds)]
-    found = pd.MultiIndex.from_frame(rows[unit]).isin(shared) if len(unit) > 1 else rows["instance"].isin(shared)
-    mask = np.asarray(found, dtype=bool)
+        unit, size = instance, len(instances)
+        found, counts = np.unique(cells // len(seeds), return_counts=True)
+        whole = found[counts == of_method.sum(axis=1)[found // size]]
+        having = np.bincount(whole % size, minlength=size)
+    mask = (having == len(methods))[unit]
     return mask if mask.any() else np.ones(len(rows), dtype=bool)

@@ -32,6 +32,7 @@ SUMMARY = "summary.txt"
 MAX_METRICS = 8
 MAX_LISTED = 60
 MAX_LINES = 20
+MAX_CAUSE = 300
 MAX_FIGURES = 3
 MAX_INSTANCES = 30
 MAX_METHODS = 6
@@ -77,7 +78,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(f"and {len(problems) - MAX_LINES} more problems, all named in the report")
     lost = _by_cause([*summary.failed, *summary.running])
     for (state, cause), names in list(lost.items())[:MAX_LINES]:
-        console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(cause[:300])}")
+        told = cause if state == "corrupt" else cause[:MAX_CAUSE]  # that of a damaged record ends in a command
+        console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(told)}")
     if len(lost) > MAX_LINES:
         console.print(f"and {len(lost) - MAX_LINES} more causes, all named in the report")
     place = {metric: position for position, metric in enumerate(summary.first)}
