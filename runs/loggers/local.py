@@ -117,15 +117,15 @@ def _encode(value: float) -> float | str:
 
 
 def parse_event(line: bytes) -> dict[str, Any] | None:
-    """One report, numbers decoded; None for a torn line."""
+    """One report, numbers decoded; None for a line that is torn or no report."""
     try:
         event = json.loads(line)
-    except ValueError:
+        if event["kind"] == "scalars":
+            step = event["step"] if event["step"] is None else int(event["step"])
+            values = {name: float(value) for name, value in event["values"].items()}
+            event |= {"step": step, "values": values}
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
-    if not isinstance(event, dict) or "kind" not in event:
-        return None
-    if event["kind"] == "scalars":
-        event["values"] = {name: float(value) for name, value in event["values"].items()}
     return event
 
 

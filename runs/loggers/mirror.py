@@ -28,6 +28,7 @@ import psutil
 from runs.files import read_json, write_json
 from runs.loggers.dashboard import Dashboard
 from runs.loggers.local import EVENTS, RunInfo, parse_event
+from runs.text import one_line
 
 FINISH_SECONDS = 55.0
 """The longest that a run waits for one dashboard, after its results are on disk."""
@@ -118,7 +119,9 @@ class Mirror:
 
     def _warn(self, message: str) -> None:
         output = self._folder / f"{self.name}.log"
-        log.warning("%s: %s. The results are complete in the run's folder; details: %s", self.name, message, output)
+        log.warning(
+            "%s: %s. The results are complete in the run's folder; details: %s", self.name, one_line(message), output
+        )
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ The key comes from the environment (``WANDB_API_KEY``) or from what ``wandb logi
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import urllib.parse
 import urllib.request
@@ -90,7 +91,7 @@ class WandbDashboard(Dashboard):
     def rescue(self) -> str | None:
         if self._run is None or self._run.disabled:
             return None
-        return f"Upload it later: wandb sync {Path(self._run.dir).parent}"
+        return f"Upload it later: wandb sync {shlex.quote(str(Path(self._run.dir).parent))}"
 
     def _init(self, run: RunInfo, mode: Any) -> Any:
         import wandb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import math
 import os
@@ -302,3 +303,14 @@ def test_a_forked_first_rank_reports_and_a_forked_second_one_does_not(
             os.waitpid(child, 0)
         log.log_scalars({"end": 1.0})
     assert notes.read_text().splitlines()[1:-1] == ["scalars {'rank': 0.0} 0", "scalars {'end': 1.0} None"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{", "3", "[]", "{}", '{"kind": "scalars"}', '{"kind": "scalars", "step": [], "values": {}}',
+     '{"kind": "scalars", "step": 1, "values": 3}', '{"kind": "scalars", "step": 1, "values": {"a": []}}', "[" * 100_000],
+)  # fmt: skip
+def test_a_damaged_line_of_the_reports_is_left_out(line: str, tmp_path: Path) -> None:
+    whole = json.dumps({"kind": "scalars", "step": 1, "values": {"loss": "nan"}})
+    (tmp_path / "events.jsonl").write_text(f"{whole}\n{line}\n")
+    assert read_scalars(tmp_path)[["step", "name"]].to_numpy().tolist() == [[1, "loss"]]
