@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from data.sharding.oracles.oracle import CostOracle
-from data.sharding.plan import Pieces
+from data.sharding.oracles.additive import AdditiveOracle, Described
 from data.sharding.tables import BINS, EmbeddingTables
 from runs.errors import ConfigError
 
@@ -22,7 +21,7 @@ Rate = float | Sequence[float]
 """One for all devices, or one each."""
 
 
-class AnalyticalDevice(CostOracle):
+class AnalyticalDevice(AdditiveOracle):
     """Memory, cache and issue limits of a GPU, and the links between GPUs.
 
     Each limit is one for all devices or a list with one each.
@@ -79,45 +78,53 @@ class AnalyticalDevice(CostOracle):
         self.limits = {name: np.asarray(value, float) for name, value in limits.items()}
         self.skew = skew
 
-    def compute(self, tables: EmbeddingTables, pieces: Pieces, shards: int) -> Float[np.ndarray, " shards"]:
-        """Fused forward and backward pass."""
-        limit = {name: self._by_shard(name, shards) for name in self.limits}
-        table, dim = pieces.table, pieces.dim.astype(float)
+    def describe(
+        self, tables: EmbeddingTables, table: Int[np.ndarray, " pieces"], dim: Int[np.ndarray, " pieces"]
+    ) -> Described:
+        """Footprint and reuse by bin, bytes read, bytes updated, lookups issued, bytes written, lookups; the hottest row."""
+        width = dim.astype(float)
+        row_bytes = FLOAT_BYTES * np.maximum(width, SECTOR_DIM)
         unique, lookups = tables.unique_bins[table], tables.lookup_bins[table]
-        row_bytes = FLOAT_BYTES * np.maximum(dim, SECTOR_DIM)
-        all_lookups = tables.lookup_bins.sum(1)[table]
-        penalty = np.where(dim < 64, 1.75, np.where(dim < 128, 1.15, 1.0))
+        total = lookups.sum(1)
+        penalty = np.where(width < 64, 1.75, np.where(width < 128, 1.15, 1.0))
+        columns = (
+            total * row_bytes,
+            unique.sum(1) * row_bytes,
+            total * penalty * np.maximum(width, 32) / 128,
+            FLOAT_BYTES * tables.batch * width,
+            total,
+        )
+        by_bin = (unique * row_bytes[:, None], np.maximum(lookups - unique, 0) * row_bytes[:, None])
+        return Described(np.column_stack([*by_bin, *columns]), tables.hot_row[table, None])
 
-        def total(values: Float[np.ndarray, " pieces"]) -> Float[np.ndarray, " shards"]:
-            return np.bincount(pieces.shard, weights=values, minlength=shards)
-
-        footprint, reused = np.empty((BINS, shards)), np.empty((BINS, shards))
-        for bin_ in range(BINS):
-            footprint[bin_] = total(unique[:, bin_] * row_bytes)
-            reused[bin_] = total(np.maximum(lookups[:, bin_] - unique[:, bin_], 0) * row_bytes)
-        hotter = np.cumsum(footprint[::-1], axis=0)[::-1] - footprint
-        room = np.clip(limit["cache"] - hotter, 0, footprint)
+    def fused(
+        self,
+        added: Float[np.ndarray, "shards features"],
+        largest: Float[np.ndarray, "shards peaks"],
+        device: Int[np.ndarray, " shards"],
+    ) -> Float[np.ndarray, " shards"]:
+        """Forward and backward pass of shards that hold something."""
+        limit = {name: values if values.ndim == 0 else values[device] for name, values in self.limits.items()}
+        footprint, reused = added[:, :BINS], added[:, BINS : 2 * BINS]
+        read, updated, issued, written, lookups = added[:, 2 * BINS :].T
+        hotter = np.cumsum(footprint[:, ::-1], axis=1)[:, ::-1] - footprint
+        room = np.clip(np.expand_dims(limit["cache"], -1) - hotter, 0, footprint)
         cached = np.divide(room, footprint, out=np.zeros_like(room), where=footprint > 0)
-        read = total(all_lookups * row_bytes)
-        from_memory = read - np.sum(cached * reused, axis=0)
-        issued = total(all_lookups * penalty * np.maximum(dim, 32) / 128)
-        updated = total(tables.unique_bins.sum(1)[table] * row_bytes)
-        written = total(FLOAT_BYTES * tables.batch * dim)
-        hottest = np.zeros(shards)
-        np.maximum.at(hottest, pieces.shard, tables.hot_row[table])
-
+        from_memory = read - np.sum(cached * reused, axis=1)
         from_cache = read / limit["cache_rate"]
         forward = limit["launch"] + written / limit["memory_rate"]
-        forward += _norm4(from_memory / limit["memory_rate"], from_cache, issued / limit["forward_rate"])
-        backward = 2 * limit["launch"] + total(all_lookups) / limit["sort_rate"]
-        backward += _norm4(
-            (2 * updated + from_memory / 2) / limit["memory_rate"],
-            from_cache,
-            issued / limit["backward_rate"],
-            hottest * limit["conflict"],
+        forward = forward + _norm4(from_memory / limit["memory_rate"], from_cache, issued / limit["forward_rate"])
+        return (
+            forward
+            + 2 * limit["launch"]
+            + lookups / limit["sort_rate"]
+            + _norm4(
+                (2 * updated + from_memory / 2) / limit["memory_rate"],
+                from_cache,
+                issued / limit["backward_rate"],
+                largest[:, 0] * limit["conflict"],
+            )
         )
-        held = np.bincount(pieces.shard, minlength=shards) > 0
-        return np.where(held, forward + backward, 0.0)
 
     def backward_communication(
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
@@ -138,24 +145,29 @@ class AnalyticalDevice(CostOracle):
 
     def _transfers(
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
-    ) -> tuple[Float[np.ndarray, "plans devices"], Float[np.ndarray, " devices"]]:
+    ) -> tuple[Float[np.ndarray, "plans devices"], np.ndarray]:
         """ms of each device's larger direction, and of the latencies of its messages."""
         devices = dim_sums.shape[1]
         per_dim = FLOAT_BYTES * tables.batch / devices
         sent = per_dim * dim_sums * (devices - 1)
         received = per_dim * (dim_sums.sum(1, keepdims=True) - dim_sums)
         congestion = 1 + CONGESTION * (devices - 2)
-        rate, latency = self._by_shard("link_rate", devices), self._by_shard("latency", devices)
-        return congestion * np.maximum(sent, received) / rate, latency * (devices - 1)
+        largest = np.maximum(sent, received)
+        return congestion * largest / self.limits["link_rate"], self.limits["latency"] * (devices - 1)
 
-    def _by_shard(self, name: str, shards: int) -> Float[np.ndarray, " shards"]:
-        """A limit for each of the shards, which are numbered through the devices."""
-        values = self.limits[name]
-        if values.ndim == 0:
-            return np.full(shards, values)
-        if shards % len(values):
-            raise ConfigError(f"device.{name} has {len(values)} values for other devices than there are; give one each")
-        return np.tile(values, shards // len(values))
+    def check(self, devices: int) -> None:
+        """Refuse limits of another number of devices.
+
+        Raises
+        ------
+        ConfigError
+            Names the limit.
+        """
+        for name, values in self.limits.items():
+            if values.ndim and len(values) != devices:
+                raise ConfigError(
+                    f"device.{name} has {len(values)} values, and there are {devices} devices; give one each"
+                )
 
 
 def _norm4(*parts: Float[np.ndarray, " shards"]) -> Float[np.ndarray, " shards"]:

@@ -48,8 +48,13 @@ class CostOracle(ABC):
     skew: bool = True
 
     @abstractmethod
-    def compute(self, tables: EmbeddingTables, pieces: Pieces, shards: int) -> Float[np.ndarray, " shards"]:
-        """Forward and backward computation of each shard, all its tables fused; 0 where it is empty."""
+    def compute(
+        self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int
+    ) -> Float[np.ndarray, " shards"]:
+        """Forward and backward computation of each shard, all its tables fused, in ms; 0 where it is empty.
+
+        Shards are numbered through the devices, plan after plan.
+        """
 
     @abstractmethod
     def backward_communication(
@@ -69,7 +74,7 @@ class CostOracle(ABC):
     def price(self, tables: EmbeddingTables, pieces: Pieces, devices: int, plans: int = 1) -> DeviceCosts:
         """All costs of plans whose shards are numbered through."""
         shape = plans, devices
-        compute = self.compute(tables, pieces, plans * devices).reshape(shape)
+        compute = self.compute(tables, pieces, plans * devices, devices).reshape(shape)
         sums = np.bincount(pieces.shard, weights=pieces.dim, minlength=plans * devices).reshape(shape)
         backward = self.backward_communication(tables, sums)
         ready = compute + backward

@@ -22,7 +22,7 @@ def test_computation_is_that_of_the_reference(
     held = reference["shard_tables"] >= 0
     shard = np.repeat(np.arange(len(held)), held.sum(1))
     stored = Pieces(reference["shard_tables"][held], reference["shard_dims"][held].astype(np.int64), shard)
-    found = device.compute(reference_tables, stored, len(held))
+    found = device.compute(reference_tables, stored, len(held), len(held))
     np.testing.assert_allclose(found, reference[f"shard_ms{ending}"], rtol=1e-9)
 
 
@@ -52,7 +52,7 @@ def test_one_table_by_hand() -> None:
     forward = 0.5 + ((memory / 10) ** 4 + (read / 100) ** 4 + (issued / 5) ** 4) ** 0.25 + 4 * 8 * 16 / 10
     slow = (2 * 2 * 64 + memory / 2) / 10
     backward = 2 * 0.5 + 7 / 3 + (slow**4 + (read / 100) ** 4 + (issued / 4) ** 4 + (4 * 0.25) ** 4) ** 0.25
-    assert device.compute(tables, pieces([0], [16], [0]), 1)[0] == pytest.approx(forward + backward)
+    assert device.compute(tables, pieces([0], [16], [0]), 1, 1)[0] == pytest.approx(forward + backward)
 
 
 def test_two_devices_by_hand() -> None:
@@ -89,7 +89,7 @@ def test_devices_end_together_so_only_the_largest_start_counts(pool: EmbeddingTa
 
 
 def test_an_empty_shard_computes_nothing_and_fusing_saves(pool: EmbeddingTables) -> None:
-    compute = gpu11().compute(pool, pieces([0, 1, 0, 1], [32, 32, 32, 32], [0, 0, 1, 2]), 4)
+    compute = gpu11().compute(pool, pieces([0, 1, 0, 1], [32, 32, 32, 32], [0, 0, 1, 2]), 4, 4)
     assert compute[3] == 0
     assert 0 < compute[0] < compute[1] + compute[2]
 
@@ -98,10 +98,10 @@ def test_devices_may_differ(pool: EmbeddingTables) -> None:
     slow, fast = gpu11(), nvlink()
     mixed = AnalyticalDevice(**{name: [float(slow.limits[name]), float(fast.limits[name])] for name in slow.limits})
     plan = pieces([0, 1], [64, 64], [0, 1])
-    expected = [slow.compute(pool, plan, 2)[0], fast.compute(pool, plan, 2)[1]]
-    np.testing.assert_allclose(mixed.compute(pool, plan, 2), expected)
-    with pytest.raises(ConfigError, match=r"device\.cache has 2 values"):
-        mixed.compute(pool, plan, 3)
+    expected = [slow.compute(pool, plan, 2, 2)[0], fast.compute(pool, plan, 2, 2)[1]]
+    np.testing.assert_allclose(mixed.compute(pool, plan, 2, 2), expected)
+    with pytest.raises(ConfigError, match=r"device\.cache has 2 values, and there are 3 devices"):
+        mixed.compute(pool, plan, 3, 3)
 
 
 def test_a_limit_that_is_not_positive_is_named() -> None:
