@@ -76,7 +76,16 @@ class CostOracle(ABC):
         shape = plans, devices
         compute = self.compute(tables, pieces, plans * devices, devices).reshape(shape)
         sums = np.bincount(pieces.shard, weights=pieces.dim, minlength=plans * devices).reshape(shape)
-        backward = self.backward_communication(tables, sums)
+        return self.communicated(tables, compute, sums)
+
+    def communicated(
+        self,
+        tables: EmbeddingTables,
+        compute: Float[np.ndarray, "plans devices"],
+        dim_sums: Float[np.ndarray, "plans devices"],
+    ) -> DeviceCosts:
+        """All costs, once the computation is known: a device that is ready late makes the others wait."""
+        backward = self.backward_communication(tables, dim_sums)
         ready = compute + backward
-        start = ready - ready.min(axis=1, keepdims=True) if self.skew else np.zeros(shape)
-        return DeviceCosts(compute, backward, self.forward_communication(tables, sums, start))
+        start = ready - ready.min(axis=1, keepdims=True) if self.skew else np.zeros_like(ready)
+        return DeviceCosts(compute, backward, self.forward_communication(tables, dim_sums, start))
