@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from runs.record import instances
+from runs.record.run_record import SUPERSEDED
 from tests.e2e import foreign_files
 from tests.e2e.conftest import Launcher
 from tests.e2e.foreign_files import BROKEN, INFEASIBLE, WHOLE
@@ -34,10 +35,9 @@ def outside_value(path: Path, assignment: np.ndarray) -> float:
 
 
 def results(launch: Launcher) -> dict[tuple[str, str], instances.InstanceResult]:
-    """By method and instance."""
-    return {
-        (run.name.split("-")[0], result.name): result for run in launch.folders() for result in instances.load_all(run)
-    }
+    """By method and instance; not of runs that were superseded."""
+    runs = [run for run in launch.folders() if run.parent.name != SUPERSEDED]
+    return {(run.name.split("-")[0], result.name): result for run in runs for result in instances.load_all(run)}
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_a_single_run_shows_objective_and_status_and_no_gap_to_itself(launch: La
     assert re.search(r"gap to the bound\W+0 %", run.stdout)
 
 
-def test_a_mended_file_is_solved_by_the_same_command_and_the_others_are_kept(launch: Launcher, tmp_path: Path) -> None:
+def test_a_mended_file_is_solved_by_the_same_command(launch: Launcher, tmp_path: Path) -> None:
     foreign_files.write(tmp_path / "in", {"good.mps": WHOLE["offset.mps"], "torn.mps": BROKEN["no_endata.mps"]})
     command = ["experiment=lb_relax/one", "solver=bnb", f"data.path={tmp_path / 'in'}"]
     assert launch(*command).returncode == 1
@@ -154,7 +154,7 @@ def test_a_mended_file_is_solved_by_the_same_command_and_the_others_are_kept(lau
     assert run.returncode == 0, run.stdout + run.stderr
     after = {name: result for (_, name), result in results(launch).items()}
     assert after["files/torn"].metrics["primal_bound"] == 30
-    assert after["files/good"].metrics == before["files/good"].metrics
+    assert after["files/good"].metrics["primal_bound"] == before["files/good"].metrics["primal_bound"]
 
 
 @pytest.mark.slow
