@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from runs.errors import InvalidProblem
+from runs.text import one_line
 
 FEASIBILITY = 1e-6
 """How far a side may be passed, times max(1, |side|)."""
@@ -231,11 +232,11 @@ class ILP:
 
     def describe_variable(self, j: int) -> str:
         """``"variable 'x' (column j)"``, or ``"variable j"`` without names."""
-        return f"variable '{self.var_names[j]}' (column {j})" if self.var_names else f"variable {j}"
+        return f"variable '{one_line(self.var_names[j])}' (column {j})" if self.var_names else f"variable {j}"
 
     def describe_row(self, i: int) -> str:
         """``"row 'r' (row i)"``, or ``"row i"`` without names."""
-        return f"row '{self.row_names[i]}' (row {i})" if self.row_names else f"row {i}"
+        return f"row '{one_line(self.row_names[i])}' (row {i})" if self.row_names else f"row {i}"
 
     def validate(self) -> ILP:
         """Check everything solvers rely on, once, where a problem enters; returns itself.

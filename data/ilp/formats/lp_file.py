@@ -170,6 +170,10 @@ class _Parser:
         terms = self._terms(where)
         if len(terms) == 1 and terms[0][0] is None:  # -1 <= x + y <= 4
             sides = [(_FLIPPED[self._comparison(where)], terms[0][1])]
+            if (
+                self.next.kind == "number" and self.after.line > self.next.line
+            ):  # HiGHS takes 1 <= 4 for a row by itself
+                self._refuse(where, self.next, "the first term of a range on one line")
             terms = self._terms(where)
             sides.append(self._side(where))
         else:

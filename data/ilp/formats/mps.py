@@ -13,8 +13,8 @@ problems. Conventions, shared by HiGHS 1.16 and SCIP 10:
 - a column that only BOUNDS names (OR-Tools writes columns without entries so) is read, with a warning.
 
 Refused as ambiguous: a negative upper bound without a lower one (0 or -inf, readers differ), a second set of right-hand
-sides, ranges or bounds, a value given twice. Unsupported: semicontinuous bounds, SOS, quadratic parts, indicators, and
-names with blanks.
+sides, ranges or bounds, a set of bounds with the name of a column, a column with that of a section, a value given twice.
+Unsupported: semicontinuous bounds, SOS, quadratic parts, indicators, and names with blanks.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from runs.errors import InvalidProblem
 EXACT = Context(prec=50)
 """Sides of ranged rows are computed in decimals and rounded once, so that a writer can hit every float."""
 
+_SECTIONS = (b"NAME", b"OBJSENSE", b"ROWS", b"COLUMNS", b"RHS", b"RANGES", b"BOUNDS", b"ENDATA")
 _SENSES = {b"MIN": False, b"MINIMIZE": False, b"MINIMISE": False, b"MAX": True, b"MAXIMIZE": True, b"MAXIMISE": True}
 _NEEDS = {b"COLUMNS": b"ROWS", b"RHS": b"COLUMNS", b"RANGES": b"COLUMNS", b"BOUNDS": b"COLUMNS"}
 _UNSUPPORTED = (
@@ -128,8 +129,7 @@ class _Reader:
         """Whether a line that begins in column 1 is one of the section, as free format allows, and no header."""
         if self.section == b"OBJSENSE":
             return fields[0].upper() in _SENSES
-        is_header = fields[0] in self.handlers or fields[0] in (b"NAME", b"ENDATA", *_UNSUPPORTED)
-        return self.section in self.handlers and len(fields) > 1 and not is_header
+        return self.section in self.handlers and len(fields) > 1 and fields[0] not in (*_SECTIONS, *_UNSUPPORTED)
 
     def _without_comment(self, fields: list[bytes]) -> list[bytes]:
         for k in range(_COMMENTS_FROM.get(self.section, len(fields)), len(fields)):
@@ -147,7 +147,7 @@ class _Reader:
         self.section = b""
         if keyword in _UNSUPPORTED:
             self._refuse("field 1", keyword, "a linear problem; this section is unsupported")
-        if keyword not in self.handlers and keyword not in (b"NAME", b"ENDATA"):
+        if keyword not in _SECTIONS:
             self._refuse(
                 "field 1", keyword,
                 "a section (NAME, OBJSENSE, ROWS, COLUMNS, RHS, RANGES, BOUNDS, ENDATA) or a data line that begins "
@@ -226,6 +226,7 @@ class _Reader:
 
     def _entry(self, fields: list[bytes]) -> None:
         if len(fields) == 3 and (fields[1] == b"'MARKER'" or (fields[1], fields[2].strip(b"'")) in _BARE_MARKERS):
+            self._refuse_section(fields[0])
             self._marker(fields[2].strip(b"'"))
             return
         if len(fields) != 3 and len(fields) != 5:
@@ -255,9 +256,14 @@ class _Reader:
     def _new_column(self, name: bytes) -> None:
         if name in self.columns:
             self._refuse("field 1 (column)", name, "all entries of a column together; it appeared before")
+        self._refuse_section(name)
         self.columns[name] = len(self.integer)
         self.integer.append(self.in_integers)
         self.column = name
+
+    def _refuse_section(self, name: bytes) -> None:
+        if name in _SECTIONS:
+            self._refuse("field 1 (column)", name, "a column with no section's name; HiGHS takes it for the section")
 
     def _side(self, fields: list[bytes]) -> None:
         """A line of RHS or RANGES; the name of the set may be missing."""
@@ -291,6 +297,10 @@ class _Reader:
             self.only_bounded.setdefault(fields[place], self.number)
             self._new_column(fields[place])
         self._one_set(fields[1] if place == 2 else b"")
+        if place == 2 and fields[1] in self.columns:
+            self._refuse(
+                "field 2 (set)", fields[1], "a name of the set that no column has; HiGHS takes it for the column"
+            )
         column = self.columns[fields[place]]
         value = self._number(fields, place + 1, infinite=True) if valued else 0.0
         if kind in (b"LO", b"LI", b"FX", b"MI", b"FR", b"BV"):

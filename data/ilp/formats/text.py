@@ -15,6 +15,7 @@ import numpy as np
 
 from data.ilp.problem import ILP, INFINITE, INTEGRALITY
 from runs.errors import InvalidProblem
+from runs.text import one_line
 
 SIZE_LIMIT = 1 << 30
 """Most bytes of text a file may hold, after decompression: a small gz file can unpack to terabytes."""
@@ -85,7 +86,7 @@ def refuse(path: Path, line: int, field: str, found: bytes | str, expected: str)
     text = found.decode(errors="backslashreplace") if isinstance(found, bytes) else found
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:61])
     text = text if len(text) <= 60 else text[:57] + "..."
-    raise InvalidProblem(f"{path}, line {line}, {field}: '{text}'; expected {expected}")
+    raise InvalidProblem(f"{path}, line {line}, {one_line(field)}: '{text}'; expected {one_line(expected)}")
 
 
 def warn_of_unused(path: Path, lines: dict[bytes, int]) -> None:
@@ -97,7 +98,7 @@ def warn_of_unused(path: Path, lines: dict[bytes, int]) -> None:
     _MESSAGES.warning(
         "%s, line %d: variable '%s'%s has a bound or a type but stands in no row and not in the objective; it is kept, "
         "and a misspelt name would look the same",
-        path, line, name.decode(), others,
+        path, line, one_line(name.decode()), others,
     )  # fmt: skip
 
 

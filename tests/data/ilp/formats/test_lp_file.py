@@ -138,6 +138,7 @@ def test_a_generated_row_name_is_no_other_rows(write):
         ("<= 3", "<= 3 + 4", "line 5, right-hand side: .*one number"),
         ("cap: 2 x + y <= 3", "cap: 2 <= 2 x + y >= 3", "line 5.*lower and an upper"),
         ("cap: 2 x + y <= 3", "cap: 3 >= 2 x + y", "line 6, row 'cap': 'least'.*a sign between"),
+        ("cap: 2 x + y <= 3", "cap: 1 <= 2\n x + y <= 3", "line 5, row 'cap': '2'.*first term of a range on one line"),
         ("z <= 4", "z <= -4", "'z'.*lower limit 0.*upper limit -4"),
         ("z <= 4", "z <= z", "line 9, bound: 'z'.*a number"),
         ("z <= 4", "z + 4", r"line 9, bound: '\+'"),

@@ -169,6 +169,13 @@ def test_a_column_that_only_bounds_name_is_kept_with_a_warning(tmp_path, caplog)
     [
         ("z  profit  0.5", "z  profit  1e20", r"variable 'z' \(column 2\) has objective coefficient 1e\+20"),
         ("a  profit  3  weight  2", "a  profit  3  weight  1e16", r"row 'weight' \(row 0\), variable 'a' .* is 1e\+16"),
+        ("a  pair", "RHS  pair", "line 10.*'RHS'; expected a column with no section's name"),
+        (
+            "    mark  'MARKER'  'INTORG'",
+            "    NAME  'MARKER'  'INTORG'",
+            "line 8.*'NAME'; expected a column with no section",
+        ),
+        ("UP bnd", "UP a", "line 18.*'a'; expected a name of the set that no column has"),
         ("RHS\n    rhs  weight", "RHS weight", "line 15, field 2: 'weight'; expected nothing after RHS"),
     ],
 )
