@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,37 @@ def peak_memory_gib() -> float:
     """Largest resident size so far of this process or of any finished child, in GiB."""
     usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return usage * (1 if sys.platform == "darwin" else 1024) / 2**30
+
+
+def rank(hardware: Mapping[str, Any] | None) -> int:
+    """Which of the processes of one run this is; 0 if it is a run of its own, whatever a scheduler has numbered.
+
+    Parameters
+    ----------
+    hardware
+        The configuration's; ranks are processes of a run on several devices or nodes that were not forked by the run.
+    """
+    if not is_distributed(hardware):
+        return 0
+    names = ["LOCAL_RANK", "NODE_RANK", *(["SLURM_PROCID"] if slurm_starts_ranks(hardware) else [])]
+    return max(int(os.environ.get(name) or 0) for name in names)
+
+
+def is_distributed(hardware: Mapping[str, Any] | None) -> bool:
+    """Whether each device of a run has a process that is not forked from the first."""
+    if not hardware or hardware.get("strategy") in ("ddp_fork", "auto", None):
+        return False
+    return hardware.get("devices") not in (1, "1") or hardware.get("num_nodes") not in (1, None)
+
+
+def slurm_starts_ranks(hardware: Mapping[str, Any] | None) -> bool:
+    """Whether SLURM's tasks are the ranks of a run: as many as it has devices, where their number is known."""
+    tasks = os.environ.get("SLURM_NTASKS", "")
+    if not is_distributed(hardware) or not tasks.isdecimal() or int(tasks) < 2:
+        return False
+    assert hardware is not None
+    devices, nodes = hardware.get("devices"), hardware.get("num_nodes") or 1
+    return not isinstance(devices, int) or devices < 1 or devices * nodes == int(tasks)
 
 
 def limit_threads(threads: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from runs.environment import is_distributed, slurm_starts_ranks
 from runs.errors import ConfigError
 from runs.loggers.log import RunLog
 
@@ -48,7 +50,7 @@ def build_trainer(cfg: DictConfig, folder: Path, log: RunLog) -> Any:
         enable_progress_bar=any(isinstance(c, lightning.callbacks.RichProgressBar) for c in callbacks),
         enable_checkpointing=any(isinstance(c, lightning.callbacks.ModelCheckpoint) for c in callbacks),
         enable_model_summary=False,
-        plugins=_plugins(),
+        plugins=_plugins(hardware),
     )
 
 
@@ -90,8 +92,12 @@ def check(hardware: dict[str, Any]) -> None:
         raise ConfigError(f"hardware.devices is {wanted}, but this machine has {available} GPUs; lower it or add nodes")
 
 
-def _plugins() -> list[Any]:
-    """Under SLURM submitit requeues a preempted job; a second requeuer would start it twice."""
-    from pytorch_lightning.plugins.environments import SLURMEnvironment
+def _plugins(hardware: dict[str, Any]) -> list[Any]:
+    """Who starts the ranks. Lightning takes every task of SLURM for one, also those that are runs of their own."""
+    from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment
 
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    if slurm_starts_ranks(hardware):
+        return [SLURMEnvironment(auto_requeue=False)]  # submitit requeues; a second requeuer would start it twice
+    if not is_distributed(hardware):
+        return [LightningEnvironment()]
+    return [LightningEnvironment()] if SLURMEnvironment.detect() and "TORCHELASTIC_RUN_ID" not in os.environ else []

@@ -34,6 +34,7 @@ from runs.launch.reporting import show_as
 from runs.launch.slurm import how_to_cancel
 from runs.names import is_hydras, jobs_at_once, sweep_name
 from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, status
+from runs.secret import without_secrets
 from runs.text import one_line, printable
 
 GRACE_SECONDS = 60.0
@@ -78,7 +79,9 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     about = {
         "paper": "own" if several else cfg.paper,
         "experiment": "own/own" if several else f"{cfg.paper}/{cfg.experiment}",
-        "command": [*COMMAND, *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]],
+        "command": without_secrets(
+            [*COMMAND, *own, "-m", *[text for text in overrides if text != "hydra.mode=MULTIRUN"]]
+        ),
         "jobs": len(jobs) if jobs is not None else None,
         "configuration": configuration(application, jobs, shown),
     }

@@ -10,15 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from runs import environment
 from runs.errors import ConfigError
 from runs.loggers.dashboard import Dashboard
 from runs.loggers.local import LocalLog, RunInfo
 from runs.loggers.mirror import FINISH_SECONDS, Mirror
+from runs.secret import without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
 class RunLog:
@@ -40,11 +42,14 @@ class RunLog:
         self.run = run
         self._local = LocalLog()
         self._mirrors: list[Mirror] = []
-        self._open = on_rank_zero()
+        hardware = run.config.get("hardware")
+        self._open = environment.rank(hardware) == 0
+        if self._open and not environment.is_distributed(hardware):
+            setattr(rank_zero_only, "rank", 0)  # noqa: B010 # Lightning guesses it from the variables of a scheduler
         self._owner = os.getpid()  # a forked rank reports, but the end is its parent's to tell
         if self._open:
             self._local.attach(run)
-            shown = RunInfo(run.folder, _without_secrets(run.config), run.group, run.name, run.revision)
+            shown = RunInfo(run.folder, without_secrets(run.config), run.group, run.name, run.revision)
             self._mirrors = [Mirror(name, dashboard, shown) for name, dashboard in dashboards.items()]
             atexit.register(self.finish, success=False)
 
@@ -102,7 +107,7 @@ class RunLog:
     @property
     def _reporting(self) -> bool:
         """Asked at each report: ranks that were forked learn their number only after the log was made."""
-        return self._open and on_rank_zero()
+        return self._open and not getattr(rank_zero_only, "rank", None)
 
 
 def build(loggers: Mapping[str, Any] | None, run: RunInfo) -> RunLog:
@@ -146,28 +151,3 @@ def _instantiate(name: str, node: Any) -> Dashboard | LocalLog:
     if not isinstance(made, (Dashboard, LocalLog)):
         raise ConfigError(f"logger.{name} is a {type(made).__name__}; its _target_ must be a runs.loggers Dashboard")
     return made
-
-
-def on_rank_zero() -> bool:
-    """True in the one process of a distributed run that reports."""
-    from lightning_utilities.core.rank_zero import rank_zero_only
-
-    if (getattr(rank_zero_only, "rank", None) or 0) != 0:
-        return False
-    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
-
-
-def _without_secrets(value: Any) -> Any:
-    """The config with every value of a secret environment variable blanked: it may have come in by interpolation."""
-    secrets = [content for name, content in os.environ.items() if len(content) >= 8 and name.upper().endswith(_SECRETS)]
-
-    def blank(part: Any) -> Any:
-        if isinstance(part, Mapping):
-            return {str(key): blank(item) for key, item in part.items()}
-        if isinstance(part, (list, tuple)):
-            return [blank(item) for item in part]
-        if isinstance(part, str) and any(secret in part for secret in secrets):
-            return "(a secret of the environment)"
-        return part
-
-    return blank(value)

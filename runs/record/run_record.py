@@ -25,7 +25,7 @@ import yaml
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from runs import child, environment, inputs
+from runs import child, environment, inputs, secret
 from runs.errors import ConfigError, RepriseError, SolverFailure
 from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
@@ -105,8 +105,7 @@ def changes(folder: Path, cfg: DictConfig) -> list[str]:
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
     """What a run is, plain and resolved."""
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    return {key: value for key, value in plain.items() if key not in NOT_PART_OF_A_RUN}
+    return {key: value for key, value in secret.plain(cfg).items() if key not in NOT_PART_OF_A_RUN}
 
 
 def _names_a_place(text: Any) -> bool:
@@ -150,7 +149,7 @@ class RunRecord:
         self.cfg = cfg
         self.overrides = overrides
         self.in_sweep = in_sweep
-        self.is_main = all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"))
+        self.is_main = environment.rank(cfg.get("hardware")) == 0
         self._lock = FileLock(folder / "owner.lock", is_singleton=False)
         self._began = time.monotonic()
         self._ended = False
@@ -220,8 +219,7 @@ class RunRecord:
         """What the run reports to while it goes: its own folder, and the dashboards of ``logger=...``."""
         from runs.loggers.log import build
 
-        plain = OmegaConf.to_container(self.cfg, resolve=True)
-        assert isinstance(plain, dict)
+        plain = secret.plain(self.cfg)
         shared = self.folder.parent.name if self.in_sweep else self.folder.name
         run = RunInfo(self.folder, {str(k): v for k, v in plain.items()}, shared, self.folder.name, self._revision)
         return build(self.cfg.logger, run)
@@ -292,9 +290,10 @@ class RunRecord:
     def _open(self) -> None:
         """Say what is going to run; keep what the run left when it was killed, drop the failure it may have recorded."""
         (self.folder / "failure.json").unlink(missing_ok=True)
-        atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(self.cfg, resolve=True).encode())
+        atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(secret.plain(self.cfg))).encode())
         inputs.record(self.folder, _settings(self.cfg), self.cfg.get("paths") or {})
-        about = environment.describe([Path(sys.argv[0]).name, *sys.argv[1:]], self.overrides)
+        command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+        about = environment.describe(*secret.without_secrets((command, self.overrides)))
         about["config_dir"] = environment.config_dir()
         about["launch"] = os.environ.get(LAUNCH_VARIABLE)
         about["scheduler_job"] = _scheduler_job()
@@ -360,10 +359,8 @@ def record_failure(
     folder: Path, kind: str, message: str, overrides: list[str], *, expected: bool = True, traceback: str = ""
 ) -> None:
     """Write ``failure.json``: what ended the run, in one line, and the traceback unless a user can cause it."""
-    write_json(
-        folder / "failure.json",
-        {"type": kind, "message": message, "expected": expected, "traceback": traceback, "overrides": overrides},
-    )
+    about = {"type": kind, "message": message, "expected": expected, "traceback": traceback, "overrides": overrides}
+    write_json(folder / "failure.json", secret.without_secrets(about))
 
 
 def _scheduler_job() -> str | None:

@@ -108,3 +108,25 @@ def test_output_that_nobody_takes_costs_no_run(launch_fresh: Launcher, tmp_path:
     run = subprocess.run(["bash", "-c", line], env=launch_fresh.environment(), capture_output=True, check=False)
     assert run.returncode == 0, run.stderr
     assert len(launch_fresh.metrics()) == (2 if sweep else 1)
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_secret_of_the_environment_is_written_nowhere(launch: Launcher, tmp_path: Path, sweep: list[str]) -> None:
+    arguments = [*sweep, "experiment=toy/misbehaving", f"task.journal='{tmp_path / 'journal'}'", "logger=tensorboard"]
+    plain = [] if sweep else ["+plain=do-not-show-me"]
+    run = launch(*arguments, "+by=${oc.env:SOME_API_KEY}", *plain, SOME_API_KEY="do-not-show-me")
+    assert run.returncode == 0, run.stderr
+    assert "do-not-show-me" not in run.stdout + run.stderr
+    written = [path for path in launch.outputs.rglob("*") if path.is_file() and b"do-not-show-me" in path.read_bytes()]
+    assert written == []
+    config = (launch.folders()[0] / "config.yaml").read_text()
+    assert "by: '***'" in config and (sweep or "plain: '***'" in config)
+
+
+@pytest.mark.parametrize("task", ["0", "1"])
+def test_a_task_of_slurm_with_one_device_is_a_run_of_its_own(launch: Launcher, task: str) -> None:
+    slurm = {"SLURM_NTASKS": "2", "SLURM_PROCID": task, "SLURM_LOCALID": task, "SLURM_NODEID": "0", "SLURM_JOB_ID": "7"}
+    run = launch("experiment=toy/learning", f"seed={task}", **slurm, SLURM_JOB_NAME="job", SLURM_NTASKS_PER_NODE="2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(launch.metrics()) == 1 and list(launch.outputs.rglob("last.ckpt"))
+    assert (launch.folders()[0] / "events.jsonl").read_text()

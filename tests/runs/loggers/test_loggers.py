@@ -114,6 +114,8 @@ def test_a_refusing_disk_stops_the_run_not_the_truth(run: RunInfo, monkeypatch: 
 @pytest.mark.parametrize("variable", ["LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"])
 def test_other_ranks_report_nothing(run: RunInfo, notes: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    run.config["hardware"] = {"devices": 2, "num_nodes": 1, "strategy": "ddp"}
     with build(_notes_node(notes), run) as log:
         log.log_scalars({"loss": 1.0}, 0)
     assert not run.folder.exists() and not notes.exists()
