@@ -24,7 +24,7 @@ from runs.text import printable
 
 _log = logging.getLogger(__name__)
 Value = TypeVar("Value")
-WIDTH_OF_TYPES = 65535
+LARGEST_WHOLE = 65535
 """Largest whole number that needs no setting."""
 SAMPLE = 64
 """Images of whole numbers whose values are looked at; of floating point numbers all are."""
@@ -90,7 +90,7 @@ class Survey:
             They cannot be told.
         """
         floats, whole = self._values(lambda mode: mode == "F"), self._values(lambda mode: mode in DEEP and mode != "F")
-        if whole and (whole[0] < 0 or whole[1] > WIDTH_OF_TYPES):
+        if whole and (whole[0] < 0 or whole[1] > LARGEST_WHOLE):
             raise _unknown_range("whole numbers", whole)
         if not floats or 0 <= floats[0] <= floats[1] <= 1:
             return None
@@ -135,7 +135,7 @@ class Survey:
         for count, floating in ((modes["F"], True), (sum(modes[mode] for mode in DEEP - {"F"}), False)):
             if not count:
                 continue
-            low, high = reading.value_range or ((0, 1) if floating else (0, WIDTH_OF_TYPES))
+            low, high = reading.value_range or ((0, 1) if floating else (0, LARGEST_WHOLE))
             yield f"{count} have more than 8 bits: {low:g} becomes black and {high:g} white (data.source.value_range)"
             found = self._values(lambda mode, floating=floating: mode in DEEP and (mode == "F") == floating)  # type: ignore[misc]
             if found and found[1] <= low + DARK * (high - low):
