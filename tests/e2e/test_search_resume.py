@@ -7,9 +7,15 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
+from data.ilp.formats.mps_writer import write_mps
+from data.ilp.problem import ILP
+from runs.record import instances
+from runs.record.checkpoint import FileCheckpoint
 from tests.e2e.conftest import Launcher
 
 pytest.importorskip("highspy")
@@ -105,3 +111,84 @@ def test_the_same_seed_gives_the_same_search_again_and_another_seed_another(
     other = Launcher(tmp_path / "other seed")
     assert other(*SEARCH, *EVALUATIONS, "seed=1").returncode == 0
     assert not log(other).equals(log(undisturbed))
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    """A market split: branch and bound finds something at once, and nobody proves anything in a minute."""
+    rng = np.random.default_rng(0)
+    A = rng.integers(1, 1000, (5, 60)).astype(float)
+    half = A.sum(1) // 2
+    rows, ub = np.hstack([A, np.eye(5), -np.eye(5)]), [1] * 60 + [100000] * 10
+    write_mps(ILP.build([0] * 60 + [1] * 10, rows, half, half, 0, ub, True), tmp_path / "market.mps")
+    return tmp_path / "market.mps"
+
+
+def saved_best(launch: Launcher) -> dict[str, np.ndarray] | None:
+    """The state of the one search, once it has a solution."""
+    for path in launch.outputs.rglob("*.state.npz"):
+        state = FileCheckpoint(path).load()
+        if state and "x" in state:
+            return state
+    return None
+
+
+def solver_of(launch: Launcher) -> psutil.Process:
+    """The child process in which HiGHS solves for this launch."""
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get("REPRISE_OUTPUTS") == str(launch.outputs)
+            if ours and any("solvers.milp.process" in word for word in process.cmdline()):
+                return process
+        except psutil.Error:
+            continue
+    raise AssertionError("no solver runs")
+
+
+def test_a_killed_solver_is_an_error_with_its_best_so_far_and_the_same_command_goes_on(
+    launch: Launcher, market: Path
+) -> None:
+    command = ["experiment=lb_relax/one", "solver=highs", f"data.path='{market}'", "task.budget.seconds=6"]
+    command += ["task.checkpoint_seconds=0"]
+    process = launch.start(*command)
+    while process.poll() is None and saved_best(launch) is None:
+        time.sleep(0.1)
+    solver_of(launch).kill()
+    output = process.communicate(timeout=90)[0]
+    assert process.returncode == 1, output
+    assert "SIGKILL" in output
+    (folder,) = launch.folders()
+    (result,) = instances.load_all(folder)
+    assert "the child process died of SIGKILL" in result.error and "its best so far" in result.error
+    assert result.metrics["feasible"] == 1.0 and result.metrics["seconds"] < 6
+    spent, before = result.metrics["seconds"], result.metrics["primal_bound"]
+
+    run = launch(*command)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (result,) = instances.load_all(folder)
+    assert not result.error and result.metrics["primal_bound"] <= before
+    assert spent - 1 < result.metrics["seconds"] <= 1.05 * 6 + 0.5
+
+
+@pytest.mark.parametrize("solver", ["bnb", pytest.param("cp_sat", marks=pytest.mark.slow)])
+def test_a_stopped_branch_and_bound_goes_on_from_its_incumbent_with_the_rest_of_its_budget(
+    launch: Launcher, market: Path, solver: str
+) -> None:
+    command = ["experiment=lb_relax/one", f"solver={solver}", f"data.path='{market}'", "task.budget.seconds=6"]
+    command += ["task.checkpoint_seconds=0"]
+    process = launch.start(*command)
+    while process.poll() is None and saved_best(launch) is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert "the same command goes on from here" in process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + signal.SIGTERM
+    state = saved_best(launch)
+    assert state is not None
+    run = launch(*command)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (result,) = instances.load_all(launch.folders()[0])
+    assert result.trace is not None
+    rows = len(state["trace/seconds"])
+    assert result.trace.seconds[:rows] == state["trace/seconds"].tolist()
+    assert result.trace.objective[:rows] == state["trace/objective"].tolist()
+    assert result.metrics["seconds"] <= 1.05 * 6 + 0.5
