@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from runs.errors import ConfigError, MissingDependency, RepriseError
+from runs.errors import ConfigError, MissingDependency, RepriseError, installing
 
 
 def build(cfg: DictConfig, name: str, chosen: Iterable[str] = ()) -> Any:
@@ -62,5 +62,5 @@ def _explained(name: str, error: BaseException, groups: tuple[str, ...]) -> Repr
             return ConfigError(f"{place}: {owner} needs a {setting} and none is chosen; choose one: '{setting}=...'")
         return ConfigError(f"{place}.{setting}: {owner} needs '{setting}'; set it: '+{place}.{setting}=...'")
     if isinstance(cause, ImportError):
-        return MissingDependency(f"{place}: {cause}; pip install -c constraints.txt -e '.[dev]' brings every extra")
+        return MissingDependency(f"{place}: {cause}; {installing('dev')} brings every extra")
     return ConfigError(f"{place}: {cause}")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from types import ModuleType
 
+from runs.environment import INSTALLED
+
 
 class RepriseError(Exception):
     """Base of every error a user can cause; shown as one line, without a traceback."""
@@ -67,6 +69,11 @@ def at_least(where: str, **settings: tuple[float | None, float]) -> None:
             raise ConfigError(f"{where}{name} is {value}; give at least {least}")
 
 
+def installing(extra: str) -> str:
+    """The command that brings an extra, here."""
+    return f"pip install 'reprise[{extra}]'" if INSTALLED else f"pip install -c constraints.txt -e '.[{extra}]'"
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module, or say which extra brings it.
 
@@ -79,6 +86,5 @@ def require(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingDependency(
-            f"{module} is not installed ({error}). It comes with the extra '{extra}': "
-            f"pip install -c constraints.txt -e '.[{extra}]'"
+            f"{module} is not installed ({error}). It comes with the extra '{extra}': {installing(extra)}"
         ) from error

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runs.errors import ConfigError, MissingDependency
+from runs.errors import ConfigError, MissingDependency, installing
 
 OWN = ("data", "models", "torch.nn")
 """Nothing of ``solvers``, ``tasks`` and ``runs``, which start processes and write files: no network is made of them."""
@@ -146,7 +146,7 @@ def _found(target: str, place: str) -> Any:
     except (ImportError, AttributeError) as error:
         absent = getattr(error, "name", None)
         if isinstance(error, ImportError) and absent and not f"{module}.".startswith(f"{absent}."):
-            raise MissingDependency(f"{place}: {error}; pip install -c constraints.txt -e '.[dev]'") from error
+            raise MissingDependency(f"{place}: {error}; {installing('dev')}") from error
         raise ConfigError(
             f"{place} is {target}, which is not here ({error}); use the revision of the code that trained it, which the "
             "run's environment.json names"
