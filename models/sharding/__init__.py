@@ -1,0 +1,1 @@
+"""Networks that price shards and all-to-all communication."""

@@ -1,0 +1,89 @@
+"""Cost networks as the cost model of a search: pieces are encoded once, and a shard is the sum of its pieces."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from data.sharding.features import piece_features
+from data.sharding.oracles.additive import AdditiveOracle, Described
+from data.sharding.tables import EmbeddingTables
+from models.sharding.communication import CommunicationCost
+from models.sharding.compute import ComputeCost
+from runs.errors import ConfigError
+
+
+class PredictedCosts(AdditiveOracle):
+    """Three networks that price plans without a measurement (docs/papers/neuroshard.md#4).
+
+    Parameters
+    ----------
+    compute
+        For shards of any size.
+    backward, forward
+        For a number of devices.
+    features
+        What ``compute`` sees of a piece, see :data:`data.sharding.features.FEATURES`.
+    """
+
+    def __init__(
+        self,
+        compute: ComputeCost,
+        backward: CommunicationCost,
+        forward: CommunicationCost,
+        features: str = "authors",
+    ) -> None:
+        self.pieces = copy.deepcopy(compute).double().eval()
+        self.backward, self.forward = (copy.deepcopy(network).double().eval() for network in (backward, forward))
+        self.features = features
+
+    def check(self, devices: int) -> None:
+        """Refuse another number of devices than the networks of communication were trained for.
+
+        Raises
+        ------
+        ConfigError
+            Gives both numbers.
+        """
+        for network in (self.backward, self.forward):
+            if network.devices != devices:
+                raise ConfigError(
+                    f"the communication network is for {network.devices} devices, and the task has {devices}; train one for "
+                    "that number"
+                )
+
+    @torch.no_grad()
+    def describe(
+        self, tables: EmbeddingTables, table: Int[np.ndarray, " pieces"], dim: Int[np.ndarray, " pieces"]
+    ) -> Described:
+        """The encoding of each piece."""
+        features = piece_features(tables, table, dim, self.features)
+        return Described(self.pieces.encode(torch.from_numpy(features)).numpy(), np.zeros((len(table), 0)))
+
+    @torch.no_grad()
+    def fused(
+        self,
+        added: Float[np.ndarray, "shards features"],
+        largest: Float[np.ndarray, "shards peaks"],
+        device: Int[np.ndarray, " shards"],
+    ) -> Float[np.ndarray, " shards"]:
+        """ms of shards that hold something."""
+        return self.pieces.price(torch.from_numpy(added)).numpy()
+
+    @torch.no_grad()
+    def backward_communication(
+        self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
+    ) -> Float[np.ndarray, "plans devices"]:
+        return self.backward(torch.from_numpy(dim_sums)).numpy()
+
+    @torch.no_grad()
+    def forward_communication(
+        self,
+        tables: EmbeddingTables,
+        dim_sums: Float[np.ndarray, "plans devices"],
+        start: Float[np.ndarray, "plans devices"],
+    ) -> Float[np.ndarray, "plans devices"]:
+        return self.forward(torch.from_numpy(dim_sums), torch.from_numpy(start)).numpy()
