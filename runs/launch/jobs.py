@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runs import inputs
-from runs.files import atomic_write, read_json
+from runs.files import atomic_write, read_record
 from runs.launch.rows import NOT_CHOICES
 from runs.names import NOT_PART_OF_A_RUN, part_of_a_run
 from runs.record.run_record import finished_whole
@@ -54,9 +54,10 @@ class Ledger:
     def run_of(self, job: Sequence[str]) -> Path | None:
         """The folder of the job's run; None if it has not begun."""
         try:
-            run = self.folder / self._entry(job).read_text()
+            name = self._entry(job).read_text(errors="replace")
         except FileNotFoundError:
             return None
+        run = self.folder / Path(name).name  # whatever somebody wrote there, a folder of this sweep
         return run if any((run / name).exists() for name in _RECORD) else None
 
     def to_launch(self, jobs: Iterable[Job]) -> list[Job]:
@@ -112,7 +113,7 @@ def _files(application: Any) -> Iterator[tuple[Path, Path]]:
 
 def is_complete(ledger: Ledger, about: dict[str, Any], jobs: list[Job] | None) -> bool:
     """True if this very sweep ended well before and nothing was taken from its folder since."""
-    before = read_json(ledger.folder / "sweep.json") or {}
+    before = read_record(ledger.folder / "sweep.json")
     if not before.get("complete") or before.get("configuration") != about["configuration"] or jobs is None:
         return False
     told = all((ledger.folder / name).exists() for name in ("summary.txt", "report.html"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.errors import ConfigError
-from runs.files import read_json, read_record, write_json
+from runs.files import read_record, write_json
 from runs.record.run_folder import SHOWN_FILE
 from runs.record.seal import read_settings
 
@@ -32,7 +32,7 @@ def report(folder: Path) -> int:
     told, finished = folder / "summary.txt", folder / "metrics.json"
     if told.exists() and finished.exists() and told.stat().st_mtime >= finished.stat().st_mtime:
         print(told.read_text(), end="")
-        return 1 if (read_json(finished) or {}).get("instance_errors") else 0
+        return 1 if read_record(finished).get("instance_errors") else 0
     from runs.report.build import build, print_to_terminal
 
     summary = build(folder)

@@ -110,3 +110,20 @@ def test_the_jobs_that_stay_in_the_queue_are_named_without_those_of_earlier_laun
         os.utime(path, (1e9 - age, 1e9 - age))
     assert how_to_cancel(tmp_path, 1e9 - 10, "p-e").endswith("scancel 120 121")
     assert how_to_cancel(tmp_path / "absent", 0.0, "p-e").endswith("scancel --me --name=p-e")
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"3", b"{", b"", b"\xff\x00", b'{"complete": 1, "configuration": []}'])
+def test_a_damaged_record_of_a_sweep_is_that_of_one_to_be_launched(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_bytes(content)
+    assert not is_complete(Ledger(tmp_path, "meaning"), {"configuration": "digest"}, [])
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff\x00", b"../elsewhere/run", b"/"])
+def test_a_damaged_note_of_a_job_is_none_and_leads_nowhere_else(content: bytes, tmp_path: Path) -> None:
+    finished(Ledger(tmp_path / "elsewhere", "meaning"), ["seed=0"], "run")
+    ledger = Ledger(tmp_path / "sweep", "meaning")
+    finished(ledger, ["seed=0"], "mine")
+    (entry,) = (tmp_path / "sweep" / ".jobs").iterdir()
+    entry.write_bytes(content)
+    assert ledger.run_of(["seed=0"]) is None
+    assert ledger.to_launch([["seed=0"]]) == [["seed=0"]]
