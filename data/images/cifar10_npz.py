@@ -33,7 +33,12 @@ def read(path: Path, classes: tuple[str, ...], size: int) -> Arrays:
     images = np.empty((len(arrays["labels"]), 3, size, size), np.uint8)
     for index, (start, end) in enumerate(itertools.pairwise(offsets)):
         try:
-            pixels = np.asarray(Image.open(io.BytesIO(header + scans[start:end] + END_OF_IMAGE)))
+            image = Image.open(io.BytesIO(header + scans[start:end] + END_OF_IMAGE), formats=["JPEG"])
+            if image.size != (size, size):
+                raise InvalidProblem(
+                    f"{path}: image {index} is {image.width} x {image.height}; {size} x {size} is needed"
+                )
+            pixels = np.asarray(image)
         except (OSError, SyntaxError, ValueError) as error:
             raise InvalidProblem(
                 f"{path}: image {index} of scans is no JPEG ({error}); fetch the file again"
