@@ -13,6 +13,8 @@ from runs.errors import InvalidProblem, RepriseError
 from runs.names import safe_name
 from runs.record import instances
 from runs.record.instances import InstanceResult
+from runs.record.left_out import warn
+from runs.text import one_line
 
 
 class ProblemTask(lightning.LightningModule):
@@ -45,6 +47,9 @@ class ProblemTask(lightning.LightningModule):
             return
         index, problem = batch
         name = f"{self.data.name}/{getattr(problem, 'name', None) or getattr(problem, 'instance_name', index)}"
+        for note in getattr(problem, "notes", ()):
+            doubt = one_line(f"{name}: {note}")
+            warn(self.folder, doubt, doubt)
         found = instances.of_instance(self.folder, name)
         if found is None or found.error:
             found = self._result(index, name, problem)

@@ -54,6 +54,8 @@ class ILP:
         Names from a file, or empty.
     name
         What reports call the instance.
+    notes
+        What the reader of its file changed or doubts; the report repeats it.
     """
 
     c: np.ndarray
@@ -68,6 +70,7 @@ class ILP:
     var_names: tuple[str, ...] = field(default=(), repr=False)
     row_names: tuple[str, ...] = field(default=(), repr=False)
     name: str = "ilp"
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def build(

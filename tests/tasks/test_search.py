@@ -141,6 +141,13 @@ def test_a_search_that_never_began_is_called_start_only_and_warned_of(tmp_path: 
     assert not (tmp_path / "plain" / "warning.txt").exists()
 
 
+def test_what_the_reader_of_a_file_doubts_stands_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hill, "notes", ("line 3: a doubt",), raising=False)
+    for _ in range(2):
+        searched(tmp_path, Stepping())
+    assert (tmp_path / "warning.txt").read_text() == "hills/low: line 3: a doubt\nhills/high: line 3: a doubt\n"
+
+
 def test_an_objective_that_is_no_number_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(hill: Hill, assignment: np.ndarray) -> float:
         return np.nan if hill.name == "low" else 1.0

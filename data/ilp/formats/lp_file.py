@@ -39,7 +39,7 @@ import scipy.sparse as sp
 
 from data.ilp.formats.lp_tokens import INFINITY, Word, words
 from data.ilp.formats.suffixes import stem
-from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, open_infinite, refuse, warn_of_unused
+from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, open_infinite, refuse
 from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
 
@@ -65,7 +65,8 @@ def read_lp(path: Path | str, limit: int = SIZE_LIMIT) -> ILP:
     """
     path = Path(path)
     parsed = _Parser(path, words(path, line_blocks(path, limit))).parsed()
-    return checked(path, _problem(path, parsed))
+    unused = [*zip(parsed.columns, parsed.first_line, strict=True)][parsed.used :]
+    return checked(path, _problem(path, parsed), dict(unused))
 
 
 @dataclass
@@ -309,7 +310,6 @@ def _problem(path: Path, found: _Parsed) -> ILP:
     names = [name.decode() for name in found.columns]
     if not names:
         raise InvalidProblem(f"{path} declares no variable; expected at least one")
-    warn_of_unused(path, dict(list(zip(found.columns, found.first_line, strict=True))[found.used :]))
     n, m = len(names), len(found.sides)
     lb, ub = np.zeros(n), np.full(n, np.inf)
     ub[list(found.binary)] = 1.0

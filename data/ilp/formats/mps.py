@@ -31,7 +31,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from data.ilp.formats.suffixes import stem
-from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, open_infinite, refuse, warn_of_unused
+from data.ilp.formats.text import SIZE_LIMIT, checked, line_blocks, open_infinite, refuse
 from data.ilp.problem import ILP
 from runs.errors import InvalidProblem
 
@@ -70,7 +70,7 @@ def read_mps(path: Path | str, limit: int = SIZE_LIMIT) -> ILP:
         reader.take(block)
         if reader.section == b"ENDATA":  # what follows is no part of the format; MIPLIB files have notes there
             break
-    return checked(reader.path, reader.problem())
+    return checked(reader.path, reader.problem(), reader.only_bounded)
 
 
 class _Reader:
@@ -353,7 +353,6 @@ class _Reader:
             raise InvalidProblem(f"{self.path} ends at line {self.number} without ENDATA; is it truncated?")
         if b"COLUMNS" not in self.seen_sections or not self.columns:
             raise InvalidProblem(f"{self.path} declares no column; expected at least one in section COLUMNS")
-        warn_of_unused(self.path, self.only_bounded)
         kinds = np.array(self.kinds)
         constraint = kinds != b"N"
         objective = self.kinds.index(b"N")

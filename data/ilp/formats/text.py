@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
@@ -89,26 +89,18 @@ def refuse(path: Path, line: int, field: str, found: bytes | str, expected: str)
     raise InvalidProblem(f"{path}, line {line}, {one_line(field)}: '{text}'; expected {one_line(expected)}")
 
 
-def warn_of_unused(path: Path, lines: dict[bytes, int]) -> None:
-    """Say in one line which variables (name: line) only a bound or a type names; writers leave such, misspellers too."""
-    if not lines:
-        return
-    name, line = next(iter(lines.items()))
-    others = f" and {len(lines) - 1} others" if len(lines) > 1 else ""
-    _MESSAGES.warning(
-        "%s, line %d: variable '%s'%s has a bound or a type but stands in no row and not in the objective; it is kept, "
-        "and a misspelt name would look the same",
-        path, line, one_line(name.decode()), others,
-    )  # fmt: skip
-
-
 def open_infinite(values: np.ndarray) -> np.ndarray:
     """Limits (k,) with those of magnitude 1e20 or more made infinite, as both formats mean them."""
     return np.where(np.abs(values) >= INFINITE, np.copysign(np.inf, values), values)
 
 
-def checked(path: Path, problem: ILP) -> ILP:
-    """The validated problem; bounds of integer variables are rounded inwards, with a warning where that moves them.
+def checked(path: Path, problem: ILP, unused: Mapping[bytes, int]) -> ILP:
+    """The validated problem, with notes that are warnings, too: bounds of integers are rounded inwards, and what is unused.
+
+    Parameters
+    ----------
+    unused
+        Line of each variable that only a bound or a type names; writers leave such, and misspellers.
 
     Raises
     ------
@@ -124,20 +116,30 @@ def checked(path: Path, problem: ILP) -> ILP:
             f"{path}: {problem.describe_row(i)} has no entries but must lie in "
             f"[{problem.row_lo[i]:.12g}, {problem.row_hi[i]:.12g}]; expected sides that admit 0"
         )
-    return _with_whole_bounds(path, problem)
+    lb = np.where(problem.integer, np.ceil(problem.lb - INTEGRALITY), problem.lb) + 0.0  # + 0.0 makes -0.0 plain
+    ub = np.where(problem.integer, np.floor(problem.ub + INTEGRALITY), problem.ub) + 0.0
+    notes = [*_unused(unused), *_rounded(problem, lb, ub)]
+    for note in notes:
+        _MESSAGES.warning("%s: %s", path, note)
+    return replace(problem, lb=lb, ub=ub, notes=tuple(notes))
 
 
-def _with_whole_bounds(path: Path, problem: ILP) -> ILP:
-    lb = np.where(problem.integer, np.ceil(problem.lb - INTEGRALITY), problem.lb)
-    ub = np.where(problem.integer, np.floor(problem.ub + INTEGRALITY), problem.ub)
-    lb, ub = lb + 0.0, ub + 0.0  # makes -0.0 plain
+def _unused(lines: Mapping[bytes, int]) -> Iterator[str]:
+    for name, line in [*lines.items()][:1]:
+        yield (
+            f"line {line}: variable '{one_line(name.decode())}'{_and_others(len(lines))} has a bound or a type but stands "
+            "in no row and not in the objective; it is kept, and a misspelt name would look the same"
+        )
+
+
+def _rounded(problem: ILP, lb: np.ndarray, ub: np.ndarray) -> Iterator[str]:
     moved = np.flatnonzero((lb != problem.lb) | (ub != problem.ub))
-    if not len(moved):
-        return problem
-    j = int(moved[0])
-    others = f" and of {len(moved) - 1} others" if len(moved) > 1 else ""
-    _MESSAGES.warning(
-        "%s: the bounds [%.12g, %.12g] of %s%s are no integers, though it is integer; read as [%.12g, %.12g]",
-        path, problem.lb[j], problem.ub[j], problem.describe_variable(j), others, lb[j], ub[j],
-    )  # fmt: skip
-    return replace(problem, lb=lb, ub=ub)
+    for j in moved[:1].tolist():
+        yield (
+            f"the bounds [{problem.lb[j]:.12g}, {problem.ub[j]:.12g}] of {problem.describe_variable(j)}"
+            f"{_and_others(len(moved))} are no integers, though it is integer; read as [{lb[j]:.12g}, {ub[j]:.12g}]"
+        )
+
+
+def _and_others(count: int) -> str:
+    return f" and {count - 1} others" if count > 1 else ""

@@ -152,7 +152,8 @@ def test_fractional_bounds_of_integers_are_rounded_inwards_with_one_warning(tmp_
     problem = read_mps(tmp_path / "f.mps")
     assert (problem.lb.tolist(), problem.ub.tolist()) == ([0, 1, 0], [1, 7, 1.5])
     (record,) = caplog.records
-    assert "[0, 1.5] of variable 'a' (column 0) and of 1 others" in record.getMessage()
+    assert "[0, 1.5] of variable 'a' (column 0) and 1 others" in record.getMessage()
+    assert len(problem.notes) == 1 and record.getMessage().endswith(problem.notes[0])
 
 
 def test_a_column_that_only_bounds_name_is_kept_with_a_warning(tmp_path, caplog):
