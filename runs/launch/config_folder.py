@@ -6,6 +6,7 @@ known wherever files are, and a user's own folder may have tables of its own, wh
 
 from __future__ import annotations
 
+import codecs
 import copy
 import hashlib
 import os
@@ -21,6 +22,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
 
 from runs.errors import ConfigError
 from runs.launch.mistakes import clear_mistakes
@@ -43,16 +45,39 @@ class FileConfigSource(file_config_source.FileConfigSource):
         Raises
         ------
         ConfigError
-            A table breaks the format, or a row cannot be read alone: it may not refer to anchors of another one.
+            A file is no YAML of settings, or a table breaks the format, or a row cannot be read alone: it may not refer to
+        anchors of another one. Names file and line.
         """
         table, name = self._row(config_path)
         if table is None:
-            return super().load_config(config_path)
+            return self._load_file(config_path)
         try:
             content = OmegaConf.create(table.rows[name].text)
         except yaml.YAMLError as error:
             raise ConfigError(f"{table.path}: row '{name}': {' '.join(str(error).split())}") from error
         return ConfigResult(self.provider, self.full_path(), content, {"package": table.package})
+
+    def _load_file(self, config_path: str) -> ConfigResult:
+        path = Path(self.path, f"{config_path.removesuffix('.yaml')}.yaml")
+        if not path.is_file():
+            return super().load_config(config_path)
+        if path.read_bytes().startswith(codecs.BOM_UTF8):
+            raise ConfigError(f"{path}, line 1: begins with a byte order mark; save it as UTF-8 without one")
+        try:
+            found = super().load_config(config_path)
+        except UnicodeDecodeError as error:
+            line = 1 + path.read_bytes()[: error.start].count(b"\n")
+            raise ConfigError(f"{path}, line {line}: not a text in UTF-8") from error
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f", line {mark.line + 1}" if mark else ""
+            hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
+            raise ConfigError(f"{path}{where}: {error.problem or error.context}{hint}") from error
+        except (yaml.YAMLError, ValueError, OSError, OmegaConfBaseException, RecursionError) as error:
+            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+        if not isinstance(found.config, DictConfig):
+            raise ConfigError(f"{path}, line 1: expected settings, a name with its value each, found a list")
+        return found
 
     def is_config(self, config_path: str) -> bool:
         """True if there is a file or a row of this name; a table is neither."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.environment import CONF
-from runs.errors import ConfigError, nearest
+from runs.errors import ConfigError, RepriseError, nearest
 from runs.launch.rows import choices
 
 RENAMED = {"data/tables": "data/tabular"}
@@ -20,12 +20,11 @@ RENAMED = {"data/tables": "data/tabular"}
 @contextlib.contextmanager
 def clear_mistakes(loader: Any, overrides: list[str]) -> Iterator[None]:
     """Turn what Hydra says of an unusable configuration into a :class:`ConfigError` with the nearest name."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:  # a defaults list of the wrong kind, say, is a ValueError of Hydra's, or a TypeError
+        if isinstance(error, RepriseError | OSError) and not is_configuration(error):
+            raise
         raise ConfigError(composition_mistake(loader, overrides, error)) from error
 
 

@@ -42,7 +42,11 @@ def check(cfg: DictConfig) -> None:
         if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not 0 <= moment < math.inf:
             raise ConfigError(f"report.at_seconds is {moments!r}; give seconds, one number or a list [10,60]")
     for key in ("paper", "experiment"):
-        name = str(_value(cfg, key))
+        name = _value(cfg, key)
+        if not isinstance(name, str):
+            raise ConfigError(
+                f"{key} is {name!r}, not a name; does the experiment's file begin with the line '# @package _global_'?"
+            )
         if not name.isprintable() or name in ("", ".") or PurePosixPath(name).is_absolute() or ".." in name.split("/"):
             raise ConfigError(f"{key} is {name!r}, which would be a folder outside paths.outputs; give a plain name")
     if (score := _value(cfg, "score")) is not None and not isinstance(score, str):
