@@ -98,11 +98,9 @@ class Searches:
             for run in sweep.usable
             if (run.paper, run.experiment) in searching
         ]
-        ended = (
-            pd.concat([outcomes(run.results) for _, run in runs])
-            if runs
-            else outcomes(pd.DataFrame(columns=RESULT_COLUMNS))
-        )
+        of_sweep = [[run.results for at, run in runs if at == position] for position in range(len(sweeps))]
+        tables = [pd.concat(results, ignore_index=True) for results in of_sweep if results]
+        ended = pd.concat([outcomes(table) for table in tables or [pd.DataFrame(columns=RESULT_COLUMNS)]])
         pointless = without_optimum(ended)
         entries, budgets, tried = [], [], defaultdict(set)
         for position, run in runs:
