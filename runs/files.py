@@ -15,6 +15,11 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+MODE = 0o666 & ~_UMASK
+"""Of every file: as the user's umask says, so that colleagues of a group can go on with a run."""
+
 
 def atomic_write(path: Path | str, content: bytes | memoryview) -> None:
     """Replace ``path`` by ``content``; after an error the old file, if any, is untouched.
@@ -25,6 +30,16 @@ def atomic_write(path: Path | str, content: bytes | memoryview) -> None:
         The disk refused (no space, read-only, no permission). No temporary file is left behind.
     """
     path = Path(path)
+    try:
+        _replace(path, content)
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    _sync_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes | memoryview) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     try:
@@ -35,13 +50,12 @@ def atomic_write(path: Path | str, content: bytes | memoryview) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, MODE)  # mkstemp's file is its owner's alone
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -23,6 +24,16 @@ REFUSED = {
     "experimental_rerun": "the command that a run's report prints makes it again",
 }
 """Options of Hydra's that would be ignored, and what to do instead."""
+
+ELSEWHERE = "paths.outputs and paths.cache (or REPRISE_OUTPUTS and REPRISE_CACHE) put results elsewhere"
+REMEDIES = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        f"free some space and give the same command again, it goes on from here; {ELSEWHERE}",
+    ),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), f"give yourself permission to write there; {ELSEWHERE}"),
+}
+"""What to do where the disk refuses."""
 
 Job = Callable[[Any], float | None]
 
@@ -205,7 +216,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, RepriseError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'file system'}: {error.strerror}"
+        remedy = REMEDIES.get(error.errno or 0)
+        return f"{error.filename or 'file system'}: {error.strerror}{f'; {remedy}' if remedy else ''}"
     if is_configuration(error):
         return " ".join(str(error).split())
     return None

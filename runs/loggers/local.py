@@ -65,7 +65,7 @@ class LocalLog:
         """Open the run's folder; what the run reported before it was killed stays."""
         run.folder.mkdir(parents=True, exist_ok=True)
         self._folder = run.folder
-        self._handle = os.open(run.folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._handle = os.open(run.folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         size = os.fstat(self._handle).st_size
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
             os.write(self._handle, b"\n")
