@@ -76,7 +76,7 @@ def _say(error: BaseException) -> int:
     line = explain(error)
     if line is None:
         raise error
-    print(f"error: {printable(line)}", file=sys.stderr)
+    print(f"error: {printable(' '.join(line.splitlines()))}", file=sys.stderr)
     wrong_command = isinstance(error, ConfigError | InvalidProblem | MissingDependency) or is_configuration(error)
     return USAGE_ERROR if wrong_command else 1
 

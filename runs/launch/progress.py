@@ -63,7 +63,7 @@ class Display:
         if self._live:
             self._live.update(self._render(ended), refresh=True)
         else:
-            for count, path in enumerate(sorted(ended - self._ended), start=len(self._ended) + 1):
+            for count, path in enumerate(sorted(ended - self._ended, key=_ended_at), start=len(self._ended) + 1):
                 self._say(path, count)
         self._ended = ended
 
@@ -100,3 +100,11 @@ class Display:
                 )
         bar = ProgressBar(total=max(self.total or len(ended) or 1, 1), completed=len(ended), width=40)
         return Group(bar, Text(head), table)
+
+
+def _ended_at(path: Path) -> tuple[int, Path]:
+    """A sort key: jobs are told in the order in which they ended, however many did so since the last look."""
+    try:
+        return path.stat().st_mtime_ns, path
+    except OSError:
+        return 0, path
