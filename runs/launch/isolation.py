@@ -6,9 +6,11 @@ worker survives, so it can put on record what killed the run, and pass on what t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +53,7 @@ class Isolated:
         self.ledger.note(overrides, folder)
         if wrong := cfg.get(NOT_COMPOSED):
             record_failure(folder, "ConfigError", wrong, overrides)
+            _fail_for_the_scheduler()
             return None
         metrics = read_json(folder / "metrics.json")
         if not cfg.force and metrics is not None and finished_whole(folder) and not changes(folder, cfg):
@@ -62,7 +65,25 @@ class Isolated:
             _pass_on(asked, metrics is not None, folder, overrides)
         elif metrics is None and (code < 0 or (code > 0 and not (folder / "failure.json").exists())):
             record_failure(folder, "Killed", _cause(code), overrides)
+        if metrics is None:
+            _fail_for_the_scheduler()
         return (metrics or {}).get("score")
+
+
+def _fail_for_the_scheduler() -> None:
+    """Let this job of submitit end with 1 when it has handed over its answer, so that ``sacct`` shows it as failed.
+
+    An exception instead would be raised in the launcher, too, which would wait for no other job.
+    """
+    if "SUBMITIT_EXECUTOR" in os.environ:
+        atexit.register(_end_as_failed)
+
+
+def _end_as_failed() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(1)
 
 
 def _load_libraries(cfg: Any) -> None:

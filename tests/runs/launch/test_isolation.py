@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from functools import partial
@@ -131,3 +132,14 @@ def test_workers_of_a_dead_launcher_are_asked_to_stop_cleanly(tmp_path: Path) ->
 
     assert supervised(act, tmp_path) == -signal.SIGKILL
     assert (tmp_path / "tidied").exists()
+
+
+@pytest.mark.parametrize(("executor", "code"), [("slurm", 1), ("local", 1), (None, 0)])
+def test_a_job_whose_run_failed_has_failed_for_the_scheduler_after_its_answer(executor: str | None, code: int) -> None:
+    program = "from runs.launch import isolation; isolation._fail_for_the_scheduler(); print('answer')"
+    environment = {name: value for name, value in os.environ.items() if name != "SUBMITIT_EXECUTOR"}
+    environment |= {"SUBMITIT_EXECUTOR": executor} if executor else {}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (code, "answer\n")
