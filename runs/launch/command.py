@@ -153,13 +153,15 @@ def _where(application: Any, cfg: Any, overrides: list[str], key: str) -> str:
 
 
 def _prepare_ray(arguments: list[str]) -> None:
-    """Set what Ray reads when Hydra imports its launcher: no usage report, and a token for this command's own cluster.
+    """Set what Ray reads when Hydra imports its launcher: no usage report; for a cluster of its own, loopback and a token.
 
     A worker that takes more than Ray's minute to start, as on a loaded machine, would be started anew for ever.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")
     joins = "RAY_ADDRESS" in os.environ or any("ray.init.address=" in text for text in arguments)
+    if not joins:  # Ray's name for what makes it listen on loopback alone; else it does on all interfaces
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 

@@ -167,6 +167,17 @@ def test_after_the_launcher_is_killed_the_same_command_does_what_is_missing(
     until(lambda: left_running(launch.outputs) == [], 60)
 
 
+def test_a_ray_cluster_of_this_command_listens_on_loopback_alone(launch: Launcher, tmp_path: Path) -> None:
+    process = launch.start(*misbehaving(Cluster("ray", {}), tmp_path / "journal", "task.seconds=5"))
+    until(lambda: (tmp_path / "journal").exists() or process.poll() is not None)
+    started = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    ours = {found.pid for found in started}
+    listening = [found for found in psutil.net_connections("inet") if found.status == "LISTEN" and found.pid in ours]
+    assert listening
+    assert {found.laddr.ip.removeprefix("::ffff:") for found in listening} <= {"127.0.0.1", "::1"}
+    assert process.communicate(timeout=100)[0] is not None and process.returncode == 0
+
+
 def test_two_identical_sweeps_at_once_do_each_job_once(launch: Launcher, tmp_path: Path, cluster: Cluster) -> None:
     journal = tmp_path / "journal"
     arguments = misbehaving(cluster, journal, "seed=1,2,3", "task.seconds=1")
