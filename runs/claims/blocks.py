@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from runs.claims.metrics import UNDECLARED, PaperMetrics
-from runs.record.common import in_common
+from runs.record.in_common import in_common
 from runs.record.searches import OPTIMUM
 from runs.record.sweep_folder import dataset_of
 
