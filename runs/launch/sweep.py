@@ -20,10 +20,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from runs import child, inputs
+from runs import child, environment, inputs
 from runs.environment import COMMAND, config_dir
 from runs.errors import ConfigError, require
-from runs.files import write_json
+from runs.files import read_record, write_json
 from runs.launch.config_folder import NOT_COMPOSED, ConfigLoader, swept_experiments
 from runs.launch.isolation import Isolated
 from runs.launch.jobs import Job, Ledger, begun, configuration, is_complete, meaning
@@ -88,6 +88,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     ledger = Ledger(folder, meaning(application, jobs))
     if not cfg.force and is_complete(ledger, about, jobs):
         print((folder / "summary.txt").read_text(), end="")
+        say_other_code(folder)
         return 0
     _say_what_changed(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +121,13 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     code = _conclude(folder, [one for one in jobs or [] if ledger.run_of(one) is None], code, began)
     write_json(folder / "sweep.json", about | {"complete": code == 0})
     return code
+
+
+def say_other_code(folder: Path) -> None:
+    """One line if runs of a finished sweep were made by code that is no longer what is here."""
+    made_by = [(read_record(run / "environment.json")).get("code") for run in begun(folder)]
+    if others := sum(code not in (None, environment.code()) for code in made_by):
+        print(f"{others} of {len(made_by)} runs were made by other code; force=true makes them anew", file=sys.stderr)
 
 
 def _say_what_changed(folder: Path) -> None:
