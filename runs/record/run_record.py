@@ -290,6 +290,8 @@ class RunRecord:
     def _open(self) -> None:
         """Say what is going to run; keep what the run left when it was killed, drop the failure it may have recorded."""
         (self.folder / "failure.json").unlink(missing_ok=True)
+        for path in self.folder.rglob(".*.part"):  # of writers that were killed; nobody else writes here now
+            path.unlink(missing_ok=True)
         atomic_write(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(secret.plain(self.cfg))).encode())
         inputs.record(self.folder, _settings(self.cfg), self.cfg.get("paths") or {})
         command = [Path(sys.argv[0]).name, *sys.argv[1:]]

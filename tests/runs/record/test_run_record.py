@@ -252,3 +252,13 @@ def test_other_code_is_said_and_nothing_is_done_anew(
     with RunRecord(tmp_path / "run", CFG, []) as record:
         assert record.ended
     assert "this run was finished with other code" in caplog.text
+
+
+def test_what_a_killed_writer_left_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    with RunRecord(tmp_path, CFG, []):
+        (tmp_path / "figures").mkdir()
+        (tmp_path / "figures" / ".a.png.x1.part").touch()
+        (tmp_path / "part").touch()
+    with RunRecord(tmp_path, CFG, []):
+        assert not list(tmp_path.rglob("*.part"))
+        assert (tmp_path / "part").exists()
