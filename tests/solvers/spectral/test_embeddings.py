@@ -77,13 +77,17 @@ def test_weak_vicreg_shrinks_and_costs_no_more_than_uncorrelated_embeddings_of_t
         assert Z.std(0, ddof=1).max() < 0.4
 
 
-def test_weak_vicreg_ends_at_one_optimum_from_any_start() -> None:
+def test_weak_vicreg_ends_at_the_lowest_optimum_from_any_start() -> None:
     weight = 1.2 * eigenmaps(GRAPH, K)[0].sum()
-    losses = [
-        graph_vicreg_loss(GRAPH.laplacian, GraphVICReg(K, weight).embed(GRAPH, rng(seed)), weight, 0.0)[0]
-        for seed in range(3)
-    ]
-    np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
+
+    def loss(seed: int, **settings: int) -> float:
+        return graph_vicreg_loss(
+            GRAPH.laplacian, GraphVICReg(K, weight, **settings).embed(GRAPH, rng(seed)), weight, 0.0
+        )[0]
+
+    single = [loss(seed, starts=1) for seed in range(100, 124)]
+    assert max(single) > min(single) + 1e-3, "one start may end at another optimum"
+    np.testing.assert_allclose([loss(seed) for seed in range(3)], min(single), rtol=1e-6)
 
 
 def test_a_search_that_ends_at_a_slope_says_so(caplog: pytest.LogCaptureFixture) -> None:
