@@ -1,0 +1,1 @@
+"""Placing embedding tables: searches, and what they learn from."""
