@@ -74,7 +74,7 @@ def left_out(
     for level in _levels(results, metrics, senses or {}):
         if (only and level.metric not in only) or level.apart == _SEVERAL:
             continue
-        told = level.apart or _missing(level)
+        told = level.apart or ("" if metrics.of(level.paper, level.metric).ratio else _missing(level))
         place = f"{level.experiment}{f', {level.dataset}' if level.name != level.metric else ''}"
         label = metrics.of(level.paper, level.metric).label
         if told and label not in labels[place, told]:
@@ -108,7 +108,10 @@ def _of_data(
     finite = part[np.isfinite(part["value"].astype(float))]
     groups = {str(metric): rows for metric, rows in finite.groupby("metric", sort=True)}
     own = [metric for metric in groups if metrics.of(paper, metric).per_instance]
-    shared = {metric: in_common(rows) for metric, rows in groups.items()}
+    shared = {
+        metric: np.ones(len(rows), dtype=bool) if metrics.of(paper, metric).ratio else in_common(rows)
+        for metric, rows in groups.items()
+    }  # a ratio has its pairs already
     if len(own) > 1:  # an objective and a bound stand beside each other, over the same instances
         each = [set(groups[metric]["instance"][shared[metric]]) for metric in own]
         if both := set.intersection(*each):

@@ -14,7 +14,7 @@ from runs.environment import CONF
 from runs.errors import ConfigError
 
 PUBLISHED = "published"
-_TEST_FIELDS = ("kind", "over", "level", "minimal_effect", "relative", "at")
+_TEST_FIELDS = ("kind", "over", "level", "minimal_effect", "relative", "ratio", "at")
 _REQUIRED = ("id", "statement", "source", "metric", "better", "ours", "against", "experiment")
 _OPTIONAL = ("controls", "test")
 
@@ -41,6 +41,9 @@ class Claim:
         What the effect must exceed; a negative value asks for "not worse by more than".
     relative
         Effect and minimal effect are fractions of the mean magnitude of ``against``.
+    ratio
+        Pairs are compared by their ratio: effect and minimal effect are the geometric mean of how many times better ours
+        is, less 1.
     at
         Clock and position at which an anytime metric is read; None for the end.
     """
@@ -59,6 +62,7 @@ class Claim:
     level: float = 0.05
     minimal_effect: float = 0.0
     relative: bool = False
+    ratio: bool = False
     at: tuple[Clock, float] | None = None
     controls: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,6 +70,11 @@ class Claim:
     def asserts_agreement(self) -> bool:
         """True for a claim that our numbers are the published ones."""
         return self.kind == "welch"
+
+    @property
+    def in_shares(self) -> bool:
+        """True where an effect is a fraction, not in the metric's unit."""
+        return self.relative or self.ratio
 
     @property
     def opponents(self) -> tuple[str | float, ...]:
@@ -114,8 +123,13 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
     level = number(where, "test.level", test.get("level", 0.05))
     if not 0 < level < 1:
         raise ConfigError(f"{where}: field 'test.level' must lie between 0 and 1, found {level:g}")
-    if not isinstance(test.get("relative", False), bool):
-        raise ConfigError(f"{where}: field 'test.relative' must be true or false, found {test['relative']!r}")
+    for name in ("relative", "ratio"):
+        if not isinstance(test.get(name, False), bool):
+            raise ConfigError(f"{where}: field 'test.{name}' must be true or false, found {test[name]!r}")
+    if test.get("relative") and test.get("ratio"):
+        raise ConfigError(f"{where}: fields 'test.relative' and 'test.ratio' are two scales; give one of them")
+    if kind == "sign" and test.get("minimal_effect"):
+        raise ConfigError(f"{where}: field 'test.minimal_effect' does not go with kind sign, which only counts pairs")
     if item["experiment"].count("/") != 1 or not item["experiment"].startswith(f"{paper}/"):
         raise ConfigError(f"{where}: field 'experiment' must read {paper}/<name>, found '{item['experiment']}'")
     return Claim(
@@ -127,6 +141,7 @@ def _parse(path: Path, paper: str, position: int, item: Any) -> Claim:
         level=level,
         minimal_effect=number(where, "test.minimal_effect", test.get("minimal_effect", 0.0)),
         relative=test.get("relative", False),
+        ratio=test.get("ratio", False),
         at=_parse_at(where, test.get("at")),
         controls=_parse_controls(where, item.get("controls", {}), item),
     )
@@ -136,7 +151,7 @@ def _refuse_what_pairs_need(where: str, test: dict[str, Any]) -> None:
     """Means of unpaired seeds have no instances to pair, no mean to be relative to, and no anytime curve."""
     if test.get("over", "seeds") != "seeds":
         raise ConfigError(f"{where}: field 'test.over' must be seeds for kind welch, found {test['over']!r}")
-    if name := next((name for name in ("minimal_effect", "relative", "at") if name in test), None):
+    if name := next((name for name in ("minimal_effect", "relative", "ratio", "at") if name in test), None):
         raise ConfigError(f"{where}: field 'test.{name}' does not apply to kind welch")
 
 
@@ -158,9 +173,10 @@ def _parse_controls(where: str, value: Any, item: dict[str, Any]) -> dict[str, s
         raise ConfigError(
             f"{where}: field 'controls' must map methods of 'ours' or 'against' to the methods to subtract, found {value!r}"
         )
-    if value and (item.get("test") or {}).get("relative"):
+    scale = next((name for name in ("relative", "ratio") if (item.get("test") or {}).get(name)), None)
+    if value and scale:
         raise ConfigError(
-            f"{where}: field 'test.relative' does not go with 'controls': their differences may be near zero"
+            f"{where}: field 'test.{scale}' does not go with 'controls': their differences may be near zero"
         )
     return dict(value)
 

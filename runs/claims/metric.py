@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+import pandas as pd
 
 from runs.anytime import Clock
 from runs.claims.number_format import is_number, number, snapped
+from runs.claims.statistics import Interval, MeanKind, mean_interval
 from runs.names import natural_order
 
 Direction = Literal["lower", "higher", "none"]
+MEAN_KINDS: tuple[MeanKind, ...] = get_args(MeanKind)
 NumberFormat = Literal["significant", "percent", "integer", "scientific"]
 DIGITS: dict[NumberFormat, int] = {"significant": 4, "percent": 3, "scientific": 3}
 """Significant digits where a declaration gives none."""
@@ -39,6 +44,10 @@ class Metric:
     per_instance
         Its numbers are in the sense and scale of their instance, as an objective is: their mean over instances that share
         neither says nothing.
+    mean
+        How its numbers are averaged, see :func:`~runs.claims.statistics.mean_interval`; ``rate`` of numbers that are 0 or 1.
+    ratio
+        ``{of: cost, to: METHOD}``: another metric over that of one method, on each instance and seed where both have one.
     beside
         Where one of these metrics is a headline, this one is, too, after it.
     description
@@ -55,6 +64,8 @@ class Metric:
     digits: int | None = None
     clock: Clock | None = None
     per_instance: bool = False
+    mean: MeanKind = "arithmetic"
+    ratio: Mapping[str, str] | None = None
     beside: tuple[str, ...] = ()
     description: str = ""
     place: int | None = None
@@ -98,6 +109,10 @@ class Metric:
     def in_our_unit(self, value: float | None, unit: str) -> float | None:
         """A number that somebody gives in ``unit``, in that of the runs: a share that was printed in percent is divided."""
         return value / 100 if value is not None and self.format == "percent" and unit == "%" else value
+
+    def interval_of(self, rows: pd.DataFrame) -> Interval:
+        """The mean of results, columns ``value, seed, instance``, with its interval."""
+        return mean_interval(rows["value"], rows["seed"], rows["instance"], kind=self.mean)
 
     def rank(self, value: Any) -> float:
         """What sorts values best first, and what is none last; equal for all where no side is better."""

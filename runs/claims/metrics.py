@@ -13,9 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
+
 from runs.anytime import Clock
 from runs.claims import declaration
-from runs.claims.metric import Direction, Metric, NumberFormat
+from runs.claims.metric import MEAN_KINDS, Direction, Metric, NumberFormat
 from runs.environment import CONF
 from runs.errors import ConfigError, nearest
 
@@ -63,6 +65,11 @@ class Metrics:
                     return self._accompanied(list(found), measured)
         return []
 
+    def with_ratios(self, results: pd.DataFrame) -> pd.DataFrame:
+        """The results of this paper with those metrics that are ratios to a method."""
+        made = [_ratios(results, metric) for metric in self._named.values() if metric.ratio is not None]
+        return pd.concat([results, *made], ignore_index=True) if made else results
+
     def _accompanied(self, found: list[str], measured: Collection[str]) -> list[str]:
         """With what is to stand beside one of them."""
         for metric in self._named.values():
@@ -97,6 +104,11 @@ class Metrics:
 class PaperMetrics(dict[str, Metrics]):
     """The metrics of several papers, by paper; one that is not there has declared none."""
 
+    def with_ratios(self, results: pd.DataFrame) -> pd.DataFrame:
+        """Results of several papers with those metrics that are ratios to a method."""
+        parts = [self[str(paper)].with_ratios(rows) for paper, rows in results.groupby("paper", sort=False)]
+        return pd.concat(parts, ignore_index=True) if parts else results
+
     def __missing__(self, paper: str) -> Metrics:
         return Metrics()
 
@@ -113,6 +125,16 @@ class PaperMetrics(dict[str, Metrics]):
 
 
 UNDECLARED = PaperMetrics()
+
+
+def _ratios(results: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    assert metric.ratio is not None
+    rows = results[results["metric"] == metric.ratio["of"]]
+    key = ["experiment", "instance", "seed"]
+    reference = rows.loc[rows["method"] == metric.ratio["to"], [*key, "value"]]
+    both = rows.merge(reference, on=key, suffixes=("", "_of_reference"))
+    both["value"] = both["value"] / both.pop("value_of_reference")
+    return both.dropna(subset="value").assign(metric=metric.name)
 
 
 def whole(measured: Collection[str]) -> list[str]:
@@ -186,6 +208,12 @@ def _metric(where: str, name: str, item: Any) -> Metric:
         raise ConfigError(f"{where}: field 'unit' does not go with format percent, whose numbers are shares of 1")
     if type(given.get("per_instance", False)) is not bool:
         raise ConfigError(f"{where}: field 'per_instance' must be true or false, found {given['per_instance']!r}")
+    declaration.one_of(where, "mean", given.get("mean", "arithmetic"), MEAN_KINDS)
+    if "ratio" in given:
+        ratio = declaration.mapping(f"{where}: field 'ratio'", given["ratio"])
+        declaration.only(where, ratio, ("of", "to"), "ratio.")
+        given["ratio"] = {key: declaration.text(where, f"ratio.{key}", ratio.get(key)) for key in ("of", "to")}
+        given.setdefault("mean", "geometric")
     if "beside" in given:
         given["beside"] = _texts(f"{where}: field 'beside'", given["beside"])
     digits = given.get("digits")

@@ -17,8 +17,9 @@ RESAMPLES = 10_000
 SEED = 20230212
 ENUMERATED = 14
 """Up to this many pairs all sign patterns are enumerated, so that ties cost no exactness."""
-TestKind = Literal["wilcoxon", "bootstrap", "t"]
-TEST_KINDS: tuple[TestKind, ...] = ("wilcoxon", "bootstrap", "t")
+TestKind = Literal["wilcoxon", "bootstrap", "t", "sign"]
+TEST_KINDS: tuple[TestKind, ...] = ("wilcoxon", "bootstrap", "t", "sign")
+MeanKind = Literal["arithmetic", "geometric", "rate"]
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,14 @@ def mean_interval(
     instances: npt.ArrayLike,
     level: float = 0.05,
     resamples: int = 2_000,
+    kind: MeanKind = "arithmetic",
 ) -> Interval:
     """Mean over all values and its bootstrap interval over seeds, hierarchical where there are instances too.
 
     Seeds and instances are resampled independently (the pigeonhole bootstrap), because every seed sees the same instances.
-    One seed says nothing about the spread over seeds: no interval.
+    One seed says nothing about the spread over seeds: no interval. A ``rate``, the mean of values that are 0 or 1, has
+    Wilson's interval over the instances instead, each counted once whatever its seeds. A ``geometric`` mean is that of the
+    logarithms; values that are not positive are left out.
 
     Parameters
     ----------
@@ -87,10 +91,17 @@ def mean_interval(
     """
     frame = pd.DataFrame({"value": values, "seed": seeds, "instance": instances})
     frame["value"] = frame["value"].astype(float)
+    if kind == "geometric":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = mean_interval(np.log(frame["value"]), frame["seed"], frame["instance"], level, resamples)
+        low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
+        return Interval(float(np.exp(found.mean)), low, high, found.n)
     frame = frame[np.isfinite(frame["value"])]
     if frame.empty:
         return Interval(float("nan"), None, None, 0)
     mean, n = float(frame["value"].mean()), len(frame)
+    if kind == "rate":
+        return Interval(mean, *wilson_interval(mean, frame["instance"].nunique(), level), n)
     row, seed_names = pd.factorize(frame["seed"], sort=True)
     column, instance_names = pd.factorize(frame["instance"], sort=True)
     n_seeds, n_instances = len(seed_names), len(instance_names)
@@ -109,6 +120,19 @@ def mean_interval(
     return Interval(mean, float(min(low, mean)), float(max(high, mean)), n)
 
 
+def wilson_interval(rate: float, n: int, level: float = 0.05) -> tuple[float, float]:
+    """Interval of a rate that was found in ``n`` independent trials; wide where none or all of few succeeded.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
+    """
+    z2 = float(stats.norm.ppf(1 - level / 2)) ** 2
+    middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (rate * (1 - rate) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
 def paired_test(
     differences: npt.ArrayLike,
     kind: TestKind = "wilcoxon",
@@ -123,8 +147,8 @@ def paired_test(
     differences
         (n,) one per pair.
     kind
-        "wilcoxon" (signed ranks), "bootstrap" (of the mean, distribution free) or "t" (normal differences: the only one
-        that can decide with three seeds).
+        "wilcoxon" (signed ranks), "bootstrap" (of the mean, distribution free), "t" (normal differences: the only one
+        that can decide with three seeds) or "sign" (of the pairs that differ, exact; of rates it is McNemar's).
     level
         1 - level is the confidence of the interval of the mean.
     threshold
@@ -154,6 +178,8 @@ def paired_test(
         interval = Interval(effect, float(min(low, effect)), float(max(high, effect)), n)
         if kind == "wilcoxon":
             p_value, direction = _wilcoxon(excess)
+        elif kind == "sign":
+            p_value, direction = _sign_test(excess)
         elif kind == "bootstrap":
             p_value, direction = _bootstrap_p(replicates, threshold, n)
         else:
@@ -192,7 +218,7 @@ def smallest_p(kind: TestKind, n: int) -> float:
     """The smallest p-value ``kind`` can give with ``n`` pairs: above the level, no data could decide."""
     if n < 2:
         return 1.0
-    if kind == "wilcoxon":
+    if kind in ("wilcoxon", "sign"):
         return min(1.0, 2.0 ** (1 - n))
     if kind == "bootstrap":
         return float(2 * stats.t.cdf(stats.norm.ppf(0.5 / (RESAMPLES + 1)) * np.sqrt((n - 1) / n), n - 1))
@@ -278,6 +304,14 @@ def _wilcoxon(excess: np.ndarray) -> tuple[float, int]:
     distinct = len(np.unique(np.abs(excess))) == len(excess) == len(ranks) <= 50
     outcome = stats.wilcoxon(excess, zero_method="pratt", method="exact" if distinct else "approx")
     return float(outcome.pvalue), direction
+
+
+def _sign_test(excess: np.ndarray) -> tuple[float, int]:
+    """Exact: each pair that differs falls to either side with probability 1/2."""
+    above, below = int(np.sum(excess > 0)), int(np.sum(excess < 0))
+    if not above + below:
+        return 1.0, 0
+    return float(stats.binomtest(above, above + below).pvalue), int(np.sign(above - below))
 
 
 def _bootstrap_p(replicates: np.ndarray, threshold: float, n: int) -> tuple[float, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -185,18 +185,31 @@ def _reason(claim: Claim, opponent: str | float, test: statistics.PairedTest) ->
 
 
 def _against(claim: Claim, values: pd.DataFrame, opponent: str | float) -> statistics.PairedTest:
+    if claim.ratio:
+        values = values.assign(value=_logarithms(claim, values["value"]))
     ours = _paired_means(claim, values, claim.ours)
     if isinstance(opponent, str):
         theirs = _paired_means(claim, values, opponent)
     else:
-        theirs = pd.Series(float(opponent), index=ours.index)
+        number = _logarithms(claim, float(opponent)) if claim.ratio else float(opponent)
+        theirs = pd.Series(number, index=ours.index)
     pairs = pd.concat([ours, theirs], axis=1, join="inner", keys=["ours", "theirs"]).dropna()
     if pairs.empty:
         raise ConfigError(f"'{claim.ours}' and '{opponent}' have no {claim.over} in common")
     assert claim.kind != "welch"
     gain = pairs["ours"] - pairs["theirs"] if claim.better == "higher" else pairs["theirs"] - pairs["ours"]
     reference = pairs["theirs"].abs().to_numpy() if claim.relative else None
-    return statistics.paired_test(gain.to_numpy(), claim.kind, claim.level, claim.minimal_effect, reference)
+    if not claim.ratio:
+        return statistics.paired_test(gain.to_numpy(), claim.kind, claim.level, claim.minimal_effect, reference)
+    test = statistics.paired_test(gain.to_numpy(), claim.kind, claim.level, float(np.log1p(claim.minimal_effect)))
+    low, high = (None if end is None else float(np.expm1(end)) for end in (test.effect.low, test.effect.high))
+    return replace(test, effect=statistics.Interval(float(np.expm1(test.effect.mean)), low, high, test.effect.n))
+
+
+def _logarithms(claim: Claim, values: Any) -> Any:
+    if np.min(values) <= 0:
+        raise ConfigError(f"'{claim.metric}' has the value {np.min(values):.6g}, and ratios are of positive numbers")
+    return np.log(values)
 
 
 def _paired_means(claim: Claim, values: pd.DataFrame, method: str) -> pd.Series:

@@ -64,6 +64,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     ended = outcomes(sweep.results)
     declared = Declared.of(sweep, conf)
     metrics, published = declared.metrics, declared.published
+    results = metrics.with_ratios(results)
     lost_instances = _lost_instances(sweep)
     problems = [
         *contradictions(ended, searches.senses),

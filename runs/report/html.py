@@ -82,7 +82,7 @@ def claim_rows(judgements: Iterable[Judgement], metrics: PaperMetrics) -> list[d
     for judgement in judgements:
         claim, effect = judgement.claim, judgement.effect
         metric = metrics.of(claim.paper, claim.metric)
-        shown = SHARE if claim.relative else metric
+        shown = SHARE if claim.in_shares else metric
         scale = largest((effect.mean, effect.low, effect.high))
         how = "Welch's test of each published number" if claim.asserts_agreement else claim.kind
         test = f"{metric.label}, {claim.better} is better; {how} over {claim.over}, level {claim.level:g}"

@@ -14,7 +14,6 @@ import pandas as pd
 from runs.claims.blocks import Senses, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
-from runs.claims.statistics import mean_interval
 from runs.figures import COLOURS, png, sheet
 from runs.names import natural_order, safe_name
 from runs.record.curves import Curve, curves
@@ -185,7 +184,7 @@ def _bars(figure: Figure, rows: pd.DataFrame, metric: Metric) -> None:
 
 
 def _interval(rows: pd.DataFrame, metric: Metric) -> tuple[float, float, float]:
-    found = mean_interval(rows["value"], rows["seed"], rows["instance"])
+    found = metric.interval_of(rows)
     mean = found.mean
     low, high = (mean if end is None else end for end in (found.low, found.high))
     return metric.factor * mean, metric.factor * low, metric.factor * high

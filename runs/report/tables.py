@@ -10,7 +10,6 @@ from runs.claims.blocks import Senses, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
-from runs.claims.statistics import mean_interval
 
 REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
 REPORT_COLUMNS += ["published", "published_source", "unit"]
@@ -31,7 +30,7 @@ def summarise(
     published = list(published)
     rows = []
     for paper, experiment, method, metric, dataset, name, group in blocks(results, metrics, senses):
-        interval = mean_interval(group["value"], group["seed"], group["instance"])
+        interval = metrics.of(paper, metric).interval_of(group)
         fitting = [p for p in published if p.paper == paper and p.fits(experiment, method, metric, dataset)]
         theirs = next((p for p in fitting if p.value is not None), fitting[0] if fitting else None)
         shown = metrics.of(paper, metric)

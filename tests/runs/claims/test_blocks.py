@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,3 +116,33 @@ def test_blocks_come_by_method_and_metric_and_then_by_data_set() -> None:
 
 def test_a_mean_is_of_finite_values() -> None:
     assert means(table("cost", {"a": {"f/1": 1.0, "f/2": np.inf}})) == {("a", "cost"): 1.0}
+
+
+def ratios(conf: Path) -> PaperMetrics:
+    """The metrics of a paper that has the ratio of costs to method a."""
+    folder = conf / "experiment" / "lb_relax"
+    folder.mkdir(parents=True)
+    (folder / "metrics.yaml").write_text(
+        "metrics:\n  cost: {label: cost, direction: lower}\n"
+        "  cost_ratio: {label: over that of a, direction: lower, ratio: {of: cost, to: a}}\n"
+    )
+    return PaperMetrics(lb_relax=load_metrics("lb_relax", conf))
+
+
+def test_a_ratio_is_over_the_pairs_of_two_methods_not_over_what_all_have(tmp_path: Path) -> None:
+    metrics = ratios(tmp_path)
+    costs = {"a": {"f/1": 2.0, "f/2": 4.0, "f/3": NAN}, "b": {"f/1": 4.0, "f/2": 32.0}, "c": {"f/2": 2.0, "f/3": 9.0}}
+    found = {
+        b.method: metrics.of(b.paper, b.metric).interval_of(b.rows).mean
+        for b in blocks(metrics.with_ratios(table("cost", costs)), metrics)
+        if b.metric == "cost_ratio"
+    }
+    assert found == pytest.approx({"a": 1.0, "b": 4.0, "c": 0.5})
+
+
+def test_a_ratio_pairs_seeds_and_is_left_out_where_its_method_is_not_there(tmp_path: Path) -> None:
+    metrics = ratios(tmp_path)
+    rows = [("a", "f/1", 0, "cost", 2.0), ("a", "f/1", 1, "cost", 4.0), ("b", "f/1", 1, "cost", 2.0)]
+    made = metrics.with_ratios(frame(*rows)).query("metric == 'cost_ratio' and method == 'b'")
+    assert made["value"].tolist() == [0.5]
+    assert set(metrics.with_ratios(frame(*rows[2:]))["metric"]) == {"cost"}

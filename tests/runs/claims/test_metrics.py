@@ -168,6 +168,9 @@ def test_a_folder_of_one_s_own_extends_the_paper_of_the_repository_that_has_its_
         ),
         ({"clock": "minutes"}, "field 'clock' must be seconds or evaluations, found 'minutes'"),
         ({"description": 1}, "field 'description' must be a text, found 1"),
+        ({"mean": "median"}, "field 'mean' must be arithmetic or geometric or rate, found 'median'"),
+        ({"ratio": "cost"}, "field 'ratio': expected a mapping, found str"),
+        ({"ratio": {"of": "cost"}}, "field 'ratio.to' must be a text, found None"),
     ],
 )
 def test_a_bad_entry_is_refused_with_file_entry_and_field(conf, entry: dict[str, Any], message: str) -> None:

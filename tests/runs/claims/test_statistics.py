@@ -18,6 +18,7 @@ from runs.claims.statistics import (
     rank_sum_p,
     smallest_p,
     standardised_effect,
+    wilson_interval,
 )
 from runs.errors import ConfigError
 
@@ -146,8 +147,8 @@ def test_the_smallest_p_is_a_lower_bound_and_is_reached_by_wilcoxon() -> None:
 
 
 def test_an_unknown_kind_of_test_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="sign"):
-        paired_test([1.0, 2.0, 3.0], "sign")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="coin"):
+        paired_test([1.0, 2.0, 3.0], "coin")  # type: ignore[arg-type]
 
 
 def test_holm_reproduces_a_worked_example() -> None:
@@ -175,3 +176,33 @@ def test_the_rank_sum_of_two_samples_agrees_with_scipy() -> None:
     a, b = [1.0, 2.0, 3.0, 4.0], [3.5, 5.0, 6.0, 7.0]
     assert rank_sum_p(a, b) == pytest.approx(stats.mannwhitneyu(a, b).pvalue)
     assert rank_sum_p([], b) == 1.0
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 20), (7, 20), (20, 20), (1, 2)])
+def test_the_interval_of_a_rate_is_wilson_s(successes: int, n: int) -> None:
+    theirs = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    np.testing.assert_allclose(wilson_interval(successes / n, n), (theirs.low, theirs.high), atol=1e-12)
+
+
+def test_a_rate_counts_an_instance_once_whatever_its_seeds() -> None:
+    one = mean_interval([1, 0, 1, 1], [0] * 4, list("abcd"), kind="rate")
+    two = mean_interval([1, 0, 1, 1] * 2, [0] * 4 + [1] * 4, list("abcd") * 2, kind="rate")
+    assert (one.mean, one.low, one.high) == (two.mean, two.low, two.high)
+    assert (one.n, two.n) == (4, 8)
+
+
+def test_a_geometric_mean_and_its_interval_are_those_of_the_logarithms() -> None:
+    values, seeds, instances = [0.5, 2.0, 1.0, 4.0], [0, 0, 1, 1], list("abab")
+    found = mean_interval(values, seeds, instances, kind="geometric")
+    logs = mean_interval(np.log(values), seeds, instances)
+    assert found.mean == pytest.approx(stats.gmean(values))
+    assert (found.low, found.high) == pytest.approx((np.exp(logs.low), np.exp(logs.high)))
+    assert mean_interval([2.0, 0.0, 8.0], [0] * 3, list("abc"), kind="geometric").mean == pytest.approx(4)
+
+
+def test_the_sign_test_of_rates_is_mcnemar_s_exact_one() -> None:
+    ours, theirs = np.array([1, 1, 1, 1, 1, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 0, 1, 1, 1, 0])
+    found = paired_test(ours - theirs, "sign")
+    assert found.p_value == pytest.approx(stats.binomtest(5, 6).pvalue)  # pairs that agree say nothing
+    assert found.direction == 1
+    assert found.effect.mean == pytest.approx(4 / 9)

@@ -161,3 +161,29 @@ def test_claims_of_other_experiments_are_left_alone_and_rows_have_the_contract_s
     assert list(frame.columns) == CLAIM_COLUMNS
     assert frame["claim"].tolist() == ["c1"]
     assert frame["experiment"].tolist() == [EXPERIMENT]
+
+
+def test_pairs_are_compared_by_their_ratio_whatever_their_scale(sweep) -> None:
+    for method, factor in (("ours", 1.0), ("theirs", 1.1)):
+        sweep.run(method, 0, dataset="ca", metrics={f"ca/{i}": {"cost": factor * 10.0**i} for i in range(8)})
+    claims = [claim(id=name, ratio=True, minimal_effect=least) for name, least in (("5 %", 0.05), ("15 %", 0.15))]
+    five, fifteen = evaluate(load(sweep.folder), claims, EXPERIMENT)
+    assert (five.status, fifteen.status) == (Verdict.REPRODUCED, Verdict.CONTRADICTED)
+    assert five.effect.mean == pytest.approx(0.1)
+    assert five.effect.low == pytest.approx(0.1)
+
+
+def test_a_ratio_of_what_is_not_positive_is_no_data_and_says_so(sweep) -> None:
+    write_costs(sweep, {"ours": 0.0, "theirs": 10.0}, noise=0.0)
+    (judged,) = evaluate(load(sweep.folder), [claim(ratio=True)], EXPERIMENT)
+    assert judged.status == Verdict.INCONCLUSIVE
+    assert "'cost' has the value 0" in judged.reason
+
+
+def test_a_rate_is_compared_by_who_is_ahead(sweep) -> None:
+    for method, solved in (("ours", 10), ("theirs", 3)):
+        metrics = {f"ca/{i}": {"feasible": float(i < solved)} for i in range(12)}
+        sweep.run(method, 0, dataset="ca", metrics=metrics)
+    (judged,) = evaluate(load(sweep.folder), [claim(metric="feasible", better="higher", kind="sign")], EXPERIMENT)
+    assert judged.status == Verdict.REPRODUCED
+    assert judged.p_value == pytest.approx(2**-6)
