@@ -8,22 +8,45 @@ it costs some hundredths of a second.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import resource
 import signal
 import sys
+import threading
+import time
+
+_LOOK_SECONDS = 1.0
 
 
 def die_with(parent: int, number: int = signal.SIGKILL) -> None:
-    """Let the kernel (Linux) send this process a signal when its parent ends, however that ends.
+    """Send this process a signal when its parent ends, however that ends.
 
-    A parent that has ended before was too early for the kernel's word, so this process ends here.
+    The kernel does it (Linux), else a thread, which does not see a program that this process becomes. A parent that has
+    ended before was too early for either, so this process ends here.
     """
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, int(number), 0, 0, 0)
+    else:
+        watch_parent(os.getpid(), parent, number)
     if os.getppid() != parent:
         os._exit(1)
+
+
+@functools.cache
+def watch_parent(pid: int, parent: int, number: int) -> None:
+    """Let a thread do what no kernel does: send this process, ``pid``, the signal when it has another parent.
+
+    Once for each process: a copy of it has no copy of the thread.
+    """
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os.kill(pid, number)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def keep_to(cpu_seconds: int | None, memory_bytes: int | None, output_bytes: int | None) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from runs import child, interrupt
+from runs import child, child_start, interrupt
 from runs.files import read_json
 from runs.interrupt import Interrupted
 from runs.launch.config_folder import NOT_COMPOSED
@@ -31,23 +31,33 @@ REQUEUE_PATIENCE_SECONDS = 15.0
 """After a warning of preemption the run may take so long to save, before it is killed and goes on from its last save."""
 SCHEDULER_PATIENCE_SECONDS = 600.0
 
-Job = Callable[[Any], float | None]
+Work = Callable[[Any], float | None]
+"""What one run does."""
 
 
 @dataclass(frozen=True)
 class Isolated:
-    """``job`` as a Hydra task function that runs in a forked child.
+    """``work`` as a Hydra task function that runs in a forked child.
 
     SIGINT and SIGTERM stop the child cleanly, then this process as they would have done. SIGUSR2 is submitit's warning of
     a preemption or a time limit: the run saves and ends, and submitit puts it back into the queue.
+
+    Parameters
+    ----------
+    launcher
+        Process number of the launcher. A worker that is its child gets SIGTERM when it dies; joblib's would wait for jobs of
+        nobody.
     """
 
-    job: Job
+    work: Work
     ledger: Ledger
+    launcher: int
 
     def __call__(self, cfg: Any) -> float | None:
         from hydra.core.hydra_config import HydraConfig
 
+        if os.getppid() == self.launcher:
+            child_start.die_with(self.launcher, signal.SIGTERM)
         hydra = HydraConfig.get()
         folder, overrides = Path(hydra.runtime.output_dir), task_overrides(hydra)
         self.ledger.note(overrides, folder)
@@ -59,7 +69,7 @@ class Isolated:
         if not cfg.force and metrics is not None and finished_whole(folder) and not changes(folder, cfg):
             return metrics.get("score")
         _load_libraries(cfg)
-        asked, code = _run(self.job, cfg)
+        asked, code = _run(self.work, cfg)
         metrics = read_json(folder / "metrics.json")
         if asked:
             _pass_on(asked, metrics is not None, folder, overrides)
@@ -95,12 +105,12 @@ def _load_libraries(cfg: Any) -> None:
         import pytorch_lightning  # noqa: F401
 
 
-def _run(job: Job, cfg: Any) -> tuple[list[int], int]:
-    """Run the job in a copy of this process; returns the signals that were passed on and the copy's exit code."""
+def _run(work: Work, cfg: Any) -> tuple[list[int], int]:
+    """Work in a copy of this process; returns the signals that were passed on and the copy's exit code."""
     signals: dict[int, child.Handler] = {signal.SIGINT: interrupt.stop, signal.SIGTERM: interrupt.stop}
     if callable(signal.getsignal(signal.SIGUSR2)):
         signals[signal.SIGUSR2] = _leave
-    with child.forked(partial(_work, job, cfg), signals) as run:
+    with child.forked(partial(_work, work, cfg), signals) as run:
         deadline = float("inf")
         while (code := run.wait(0.5)) is None:
             if signal.SIGUSR2 in run.asked:
@@ -110,11 +120,11 @@ def _run(job: Job, cfg: Any) -> tuple[list[int], int]:
     return run.asked, code
 
 
-def _work(job: Job, cfg: Any) -> None:
+def _work(work: Work, cfg: Any) -> None:
     """In the copy."""
     signal.signal(signal.SIGUSR2, _leave)
     try:
-        job(cfg)
+        work(cfg)
     except Interrupted as stop:
         raise SystemExit(128 + stop.signal_number) from None
     except KeyboardInterrupt:

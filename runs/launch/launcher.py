@@ -9,27 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from runs.launch.config_folder import compose
-from runs.launch.isolation import Isolated
-from runs.launch.jobs import Job
+from runs.launch.isolation import Isolated, Work
+from runs.launch.jobs import Job, Ledger
 
 
 def launch_jobs(
-    application: Any, work: Isolated, overrides: list[str], folder: Path, batches: list[list[Job]] | None
+    application: Any, work: Work, ledger: Ledger, overrides: list[str], batches: list[list[Job]] | None
 ) -> None:
-    """Launch ``batches`` one after the other, or what the sweeper chooses where there are none.
+    """Launch ``batches`` one after the other, or what the sweeper chooses where there are none; ``work`` is done in each.
 
     Never returns, so that what a launcher leaves behind cannot hold up the end.
     """
     code = 1
     try:
-        log = os.open(folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        log = os.open(ledger.folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        overrides = [*overrides, f"hydra.sweep.dir={_quoted(folder)}"]
+        overrides = [*overrides, f"hydra.sweep.dir={_quoted(ledger.folder)}"]
+        task = Isolated(work, ledger, os.getpid())
         if batches is None:
-            application.multirun("config", work, overrides)
+            application.multirun("config", task, overrides)
         else:
-            _launch(application.config_loader, work, overrides, batches)
+            _launch(application.config_loader, task, overrides, batches)
         code = 0
     except BaseException as error:
         import traceback
@@ -43,7 +44,7 @@ def launch_jobs(
         os._exit(code & 255)
 
 
-def _launch(loader: Any, work: Isolated, overrides: list[str], batches: list[list[Job]]) -> None:
+def _launch(loader: Any, task: Isolated, overrides: list[str], batches: list[list[Job]]) -> None:
     """As Hydra's own sweeper does, which would go through the finished jobs, too, and compose each one before the first."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
@@ -55,7 +56,7 @@ def _launch(loader: Any, work: Isolated, overrides: list[str], batches: list[lis
     callbacks = Callbacks(cfg)
     callbacks.on_multirun_start(config=cfg, config_name="config")
     context = HydraContext(config_loader=loader, callbacks=callbacks)
-    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=work, config=cfg)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=cfg)
     first = 0
     for jobs in batches:
         for job in launcher.launch(jobs, initial_job_idx=first):

@@ -25,7 +25,6 @@ from runs.environment import COMMAND, config_dir
 from runs.errors import ConfigError, require
 from runs.files import read_record, write_json
 from runs.launch.config_folder import NOT_COMPOSED, ConfigLoader, swept_experiments
-from runs.launch.isolation import Isolated
 from runs.launch.jobs import Job, Ledger, begun, configuration, is_complete, meaning
 from runs.launch.launcher import launch_jobs
 from runs.launch.mistakes import clear_mistakes
@@ -103,7 +102,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     code = 0
     with Display(folder, len(jobs) if jobs is not None else None) as display:
         while todo is None or todo:
-            launch = partial(launch_jobs, application, Isolated(job, ledger), overrides, folder, _batches(cfg, todo))
+            launch = partial(launch_jobs, application, job, ledger, overrides, _batches(cfg, todo))
             code = _supervise(launch, display)
             if code < 0 and -code in (signal.SIGINT, signal.SIGTERM):
                 print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here", file=sys.stderr)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -65,8 +67,29 @@ def test_two_ranks_stop_with_the_run(launch: Launcher, launch_fresh: Launcher, s
     output = process.communicate(timeout=45)[0]  # before a sweep's hard kill
     assert process.returncode == 128 + number, output
     assert list(launch.outputs.rglob("last.ckpt")), "saved at the end of the batch"
-    left = [found for found in psutil.process_iter() if str(launch.outputs) in str(_environment(found))]
-    assert left == []
+    assert left(launch) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of processes of this user")
+def test_workers_and_runs_end_with_a_sweep_that_is_killed_outright(launch_fresh: Launcher, tmp_path: Path) -> None:
+    sweep = ["-m", "experiment=toy/misbehaving", "hydra/launcher=joblib", "seed=1,2,3,4", "task.manner=ok"]
+    journal = tmp_path / "journal"
+    process = launch_fresh.start(*sweep, f"task.journal='{journal}'", "task.seconds=60", "hydra.launcher.n_jobs=2")
+    while not journal.exists() or len(journal.read_text().splitlines()) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 30  # well below a run's seconds, and those that an idle worker waits
+    while (there := left(launch_fresh)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert there == []
+    assert len(journal.read_text().splitlines()) == 2, "no job began that nobody waited for"
+
+
+def left(launch: Launcher) -> list[psutil.Process]:
+    """What still runs of the launches into these outputs."""
+    return [found for found in psutil.process_iter() if str(launch.outputs) in str(_environment(found))]
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -300,6 +300,29 @@ def test_a_parent_that_died_before_the_child_looked_takes_it_along():
     assert (ended.returncode, ended.stdout) == (1, b"")
 
 
+def test_where_the_kernel_does_not_tell_a_thread_looks_for_the_parent(tmp_path):
+    worker = f"""
+import os, pathlib, signal, time
+from runs import child_start
+def end(number, frame):
+    pathlib.Path({str(tmp_path / "told")!r}).touch()
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+for _ in range(2):
+    child_start.watch_parent(os.getpid(), os.getppid(), signal.SIGTERM)
+pathlib.Path({str(tmp_path / "up")!r}).touch()
+time.sleep(60)
+"""
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {worker!r}]).wait()"
+    process = subprocess.Popen([sys.executable, "-c", parent])
+    until = time.monotonic() + 30
+    for name, then in (("up", process.kill), ("told", process.wait)):
+        while not (tmp_path / name).exists():
+            assert time.monotonic() < until, name
+            time.sleep(0.01)
+        then()
+
+
 def test_a_signal_stops_the_program_and_then_us(tmp_path):
     def press(line: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -37,8 +37,9 @@ class Application:
 
 
 def supervised(act: Any, folder: Path) -> int:
-    work = isolation.Isolated(lambda cfg: None, Ledger(folder, "meaning"))
-    return sweep._supervise(partial(launch_jobs, Application(act), work, ["a=1"], folder, None), Quiet())  # type: ignore[arg-type]
+    ledger = Ledger(folder, "meaning")
+    launch = partial(launch_jobs, Application(act), lambda cfg: None, ledger, ["a=1"], None)
+    return sweep._supervise(launch, Quiet())  # type: ignore[arg-type]
 
 
 def stop_us(number: int) -> None:
