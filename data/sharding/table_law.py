@@ -93,10 +93,7 @@ class LookupLaw:
     def expected_bins(self, batch: int) -> tuple[Float[np.ndarray, "tables 17"], Float[np.ndarray, "tables 17"]]:
         """Rows that a batch looks up, and its lookups, by how often it does: expectations under Poisson counts."""
         popularity, width = self.popularity()
-        rates = batch * self.pooling_factor[:, None] * popularity
-        unique = np.diff(_at_most(rates, np.insert(BIN_ENDS, 0, 0.0)), axis=2)
-        # sum n P(N = n) over lo < n <= hi is the rate times P(lo - 1 < N <= hi - 1)
-        lookups = rates[:, :, None] * np.diff(_at_most(rates, np.insert(BIN_ENDS, 0, 0.0) - 1), axis=2)
+        unique, lookups = occupancy(batch * self.pooling_factor[:, None] * popularity)
         return np.einsum("tk,tkb->tb", width, unique), np.einsum("tk,tkb->tb", width, lookups)
 
     def hot_row(self, batch: int) -> Float[np.ndarray, " tables"]:
@@ -104,6 +101,15 @@ class LookupLaw:
         ranks = np.minimum(self.rows, HEAD_RANKS)
         sums = np.array([np.sum(np.arange(1.0, n + 1) ** -a) for n, a in zip(ranks, self.exponent, strict=True)])
         return batch * self.pooling_factor * np.maximum(self.head / sums, 1 / self.rows)
+
+
+def occupancy(
+    rates: Float[np.ndarray, "tables intervals"],
+) -> tuple[Float[np.ndarray, "tables intervals 17"], Float[np.ndarray, "tables intervals 17"]]:
+    """Whether a row is looked up, and its lookups, by how often it is: expectations for Poisson counts of given rates."""
+    unique = np.diff(_at_most(rates, np.insert(BIN_ENDS, 0, 0.0)), axis=2)
+    # sum n P(N = n) over lo < n <= hi is the rate times P(lo - 1 < N <= hi - 1)
+    return unique, rates[:, :, None] * np.diff(_at_most(rates, np.insert(BIN_ENDS, 0, 0.0) - 1), axis=2)
 
 
 def _at_most(rates: Float[np.ndarray, "tables intervals"], counts: Float[np.ndarray, " counts"]) -> np.ndarray:
