@@ -69,8 +69,11 @@ class ShardingProblem:
         ------
         InvalidProblem
             Names the table and the field; of memory, what is needed and what there is in GiB.
+        ConfigError
+            The oracle is of another number of devices.
         """
         self.tables.validate()
+        self.oracle.check(self.devices)
         count = len(self.tables)
         for field in ("dims", "pinned", "most_pieces"):
             values = getattr(self, field)

@@ -46,9 +46,6 @@ class AdditiveOracle(CostOracle):
     ) -> Float[np.ndarray, " shards"]:
         """ms of shards that hold something, each on a device."""
 
-    def check(self, devices: int) -> None:
-        """Refuse another number of devices than this is for; by default any is right."""
-
     def compute(
         self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int
     ) -> Float[np.ndarray, " shards"]:

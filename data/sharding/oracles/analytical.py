@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from data.sharding.oracles.additive import AdditiveOracle, Described
 from data.sharding.tables import BINS, EmbeddingTables
-from runs.errors import ConfigError
+from runs.errors import ConfigError, at_least
 
 FLOAT_BYTES = 4
 SECTOR_DIM = 8
@@ -19,6 +21,36 @@ CONGESTION = 0.06
 
 Rate = float | Sequence[float]
 """One for all devices, or one each."""
+
+
+@dataclass(frozen=True)
+class OuterLinks:
+    """Links between groups of devices, slower than those within.
+
+    Parameters
+    ----------
+    devices
+        In each of the groups, 8 for hosts of eight.
+    latency
+        ms of a message.
+    link_rate
+        Bytes per ms, of each device.
+
+    Raises
+    ------
+    ConfigError
+        A number is out of its range.
+    """
+
+    devices: int
+    latency: float
+    link_rate: float
+
+    def __post_init__(self) -> None:
+        at_least("device.outer.", devices=(self.devices, 1))
+        for name in ("latency", "link_rate"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"device.outer.{name} is {getattr(self, name)}; it must be positive")
 
 
 class AnalyticalDevice(AdditiveOracle):
@@ -44,6 +76,9 @@ class AnalyticalDevice(AdditiveOracle):
         ms of a message.
     link_rate
         Bytes per ms.
+    outer
+        Links between hosts, racks and so on, from the innermost level to the outermost; none where all devices are linked
+        alike. ``latency`` and ``link_rate`` are then those within a host, see docs/papers/neuroshard.md#2.3.
     skew
         See :class:`~data.sharding.oracles.oracle.CostOracle`.
 
@@ -65,6 +100,7 @@ class AnalyticalDevice(AdditiveOracle):
         conflict: Rate,
         latency: Rate,
         link_rate: Rate,
+        outer: Sequence[OuterLinks] = (),
         skew: bool = True,
     ) -> None:
         limits = {
@@ -76,6 +112,7 @@ class AnalyticalDevice(AdditiveOracle):
             if not np.all(np.asarray(value, float) > 0):
                 raise ConfigError(f"device.{name} is {value}; it must be positive")
         self.limits = {name: np.asarray(value, float) for name, value in limits.items()}
+        self.outer = tuple(outer)
         self.skew = skew
 
     def describe(
@@ -130,8 +167,10 @@ class AnalyticalDevice(AdditiveOracle):
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
     ) -> Float[np.ndarray, "plans devices"]:
         """Each device waits for its own messages, and for half of the slowest device's."""
-        transfers, latency = self._transfers(tables, dim_sums)
-        return latency + np.maximum(transfers, transfers.max(1, keepdims=True) / 2)
+        return sum(
+            latency + np.maximum(transfers, transfers.max(1, keepdims=True) / 2)
+            for transfers, latency in self._transfers(tables, dim_sums)
+        )  # type: ignore[return-value]
 
     def forward_communication(
         self,
@@ -140,29 +179,49 @@ class AnalyticalDevice(AdditiveOracle):
         start: Float[np.ndarray, "plans devices"],
     ) -> Float[np.ndarray, "plans devices"]:
         """All devices wait for the slowest transfer and for the last to begin."""
-        transfers, latency = self._transfers(tables, dim_sums)
-        return latency + transfers.max(1, keepdims=True) + start.max(1, keepdims=True) - start
+        ended = start.max(1, keepdims=True) - start
+        return ended + sum(
+            latency + transfers.max(1, keepdims=True) for transfers, latency in self._transfers(tables, dim_sums)
+        )
 
     def _transfers(
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
-    ) -> tuple[Float[np.ndarray, "plans devices"], np.ndarray]:
-        """ms of each device's larger direction, and of the latencies of its messages."""
-        devices = dim_sums.shape[1]
+    ) -> Iterator[tuple[Float[np.ndarray, "plans devices"], np.ndarray]]:
+        """Of each level of links, ms of each device's larger direction, and of the latencies of its messages.
+
+        Devices of a group first exchange what goes to their counterparts in other groups, so that of the levels further out
+        each device carries an equal part of its group's load.
+        """
+        plans, devices = dim_sums.shape
         per_dim = FLOAT_BYTES * tables.batch / devices
-        sent = per_dim * dim_sums * (devices - 1)
-        received = per_dim * (dim_sums.sum(1, keepdims=True) - dim_sums)
-        congestion = 1 + CONGESTION * (devices - 2)
-        largest = np.maximum(sent, received)
-        return congestion * largest / self.limits["link_rate"], self.limits["latency"] * (devices - 1)
+        limits = [(self.limits["latency"], self.limits["link_rate"])]
+        limits += [(np.asarray(level.latency), np.asarray(level.link_rate)) for level in self.outer]
+        sizes = [1, *(level.devices for level in self.outer), devices]
+        held = dim_sums
+        for (size, larger_size), (latency, rate) in zip(pairwise(sizes), limits, strict=True):
+            groups = larger_size // size
+            whole = held.reshape(plans, devices // larger_size, groups).sum(2)
+            sent = per_dim * (devices / larger_size) * held * (groups - 1)
+            received = per_dim * (devices / larger_size) * (np.repeat(whole, groups, axis=1) - held)
+            congestion = 1 + CONGESTION * (groups - 2)
+            larger = np.repeat(np.maximum(sent, received), size, axis=1)
+            yield congestion * larger / rate, latency * (groups - 1)
+            held = whole
 
     def check(self, devices: int) -> None:
-        """Refuse limits of another number of devices.
+        """Refuse limits of another number of devices, and groups into which they cannot be parted.
 
         Raises
         ------
         ConfigError
             Names the limit.
         """
+        sizes = [*(level.devices for level in self.outer), devices]
+        for size, larger_size in pairwise(sizes):
+            if larger_size % size:
+                raise ConfigError(
+                    f"device.outer links groups of {size} devices, and {larger_size} cannot be parted into such groups"
+                )
         for name, values in self.limits.items():
             if values.ndim and len(values) != devices:
                 raise ConfigError(
@@ -175,17 +234,17 @@ def _norm4(*parts: Float[np.ndarray, " shards"]) -> Float[np.ndarray, " shards"]
     return sum(part**4 for part in parts) ** 0.25  # type: ignore[return-value]
 
 
-def gpu11(skew: bool = True) -> AnalyticalDevice:
+def gpu11(outer: Sequence[OuterLinks] = (), skew: bool = True) -> AnalyticalDevice:
     """A card with a small cache and slow links; plausible, not fitted to any."""
     return AnalyticalDevice(
         cache=4.4e6, memory_rate=4.5e8, cache_rate=1.8e9, forward_rate=4.4e6, backward_rate=3.3e6, sort_rate=1.28e7,
-        launch=0.03, conflict=4e-6, latency=0.05, link_rate=6e6, skew=skew,
+        launch=0.03, conflict=4e-6, latency=0.05, link_rate=6e6, outer=outer, skew=skew,
     )  # fmt: skip
 
 
-def nvlink(skew: bool = True) -> AnalyticalDevice:
+def nvlink(outer: Sequence[OuterLinks] = (), skew: bool = True) -> AnalyticalDevice:
     """A card with a large cache and fast links; plausible, not fitted to any."""
     return AnalyticalDevice(
         cache=3.2e7, memory_rate=1.2e9, cache_rate=4.5e9, forward_rate=1.2e7, backward_rate=9e6, sort_rate=3.5e7,
-        launch=0.02, conflict=4e-6, latency=0.02, link_rate=2e8, skew=skew,
+        launch=0.02, conflict=4e-6, latency=0.02, link_rate=2e8, outer=outer, skew=skew,
     )  # fmt: skip

@@ -47,6 +47,9 @@ class CostOracle(ABC):
 
     skew: bool = True
 
+    def check(self, devices: int) -> None:  # noqa: B027  # most are right for any
+        """Refuse another number of devices than this is for; by default any is right."""
+
     @abstractmethod
     def compute(
         self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.sharding.oracles.analytical import AnalyticalDevice, gpu11, nvlink
+from data.sharding.oracles.analytical import AnalyticalDevice, OuterLinks, gpu11, nvlink
 from data.sharding.plan import Pieces
 from data.sharding.tables import EmbeddingTables
 from runs.errors import ConfigError
@@ -107,3 +107,39 @@ def test_devices_may_differ(pool: EmbeddingTables) -> None:
 def test_a_limit_that_is_not_positive_is_named() -> None:
     with pytest.raises(ConfigError, match=r"device\.link_rate is 0"):
         AnalyticalDevice(1, 1, 1, 1, 1, 1, 1, 1, 1, 0)
+
+
+def linked(*outer: OuterLinks) -> AnalyticalDevice:
+    device = gpu11()
+    device.outer = outer
+    return device
+
+
+def test_links_of_two_levels_by_hand(pool: EmbeddingTables) -> None:
+    """Two hosts of two devices: all of a host's load first within it, then its half of the host's to the other."""
+    dims = np.array([[64.0, 32.0, 16.0, 0.0]])
+    device = linked(OuterLinks(2, latency=0.5, link_rate=1e6))
+    per_dim = 4 * pool.batch / 4
+    within = per_dim * 2 * np.array([64, 64, 16, 16])  # the larger of what is sent and received, for two hosts each
+    between = per_dim * np.array([96, 96, 96, 96])
+    expected = 0.05 + within.max() / 6e6 + 0.5 + between.max() / 1e6
+    found = device.forward_communication(pool, dims, np.zeros((1, 4)))
+    np.testing.assert_allclose(found, np.full((1, 4), expected))
+    backward = device.backward_communication(pool, dims)
+    expected_each = 0.55 + np.maximum(within, within.max() / 2) / 6e6 + between / 1e6
+    np.testing.assert_allclose(backward, expected_each[None])
+
+
+def test_one_group_is_no_level(pool: EmbeddingTables) -> None:
+    dims, start = np.array([[64.0, 32.0, 16.0, 0.0]]), np.array([[0.0, 3.0, 1.0, 2.0]])
+    plain, one = gpu11(), linked(OuterLinks(4, latency=9.0, link_rate=1.0))
+    found = one.forward_communication(pool, dims, start)
+    np.testing.assert_allclose(found, plain.forward_communication(pool, dims, start))
+    np.testing.assert_allclose(one.backward_communication(pool, dims), plain.backward_communication(pool, dims))
+
+
+def test_groups_that_devices_cannot_form_are_refused() -> None:
+    with pytest.raises(ConfigError, match="groups of 3 devices, and 4 cannot"):
+        linked(OuterLinks(3, 1.0, 1.0)).check(4)
+    with pytest.raises(ConfigError, match=r"device\.outer\.link_rate is 0"):
+        OuterLinks(2, 1.0, 0)
