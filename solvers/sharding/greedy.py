@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 
 from data.sharding.plan import Plan
 from data.sharding.problem import ShardingProblem
-from runs.anytime import Trace
 from runs.errors import ConfigError
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
@@ -54,7 +53,7 @@ class Greedy:
         problem.validate()
         meter = budget.start()
         devices = self._random(problem, rng) if self.weight == "random" else self._by_weight(problem)
-        return answer(problem, None if devices is None else Plan((), tuple(devices)), meter, Trace())
+        return answer(problem, None if devices is None else Plan((), tuple(devices)), meter)
 
     def _by_weight(self, problem: ShardingProblem) -> list[int] | None:
         weight, sizes = weights(problem)[self.weight], problem.column_bytes * problem.dims

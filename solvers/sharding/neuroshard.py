@@ -11,12 +11,11 @@ from jaxtyping import Float, Int
 from data.sharding.oracles.additive import AdditiveOracle
 from data.sharding.plan import Plan, is_splittable, split
 from data.sharding.problem import GIB, ShardingProblem
-from runs.anytime import Trace
 from runs.errors import ConfigError, at_least
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 from solvers.beam import beam
-from solvers.sharding.answer import answer
+from solvers.sharding.answer import Held, answer
 from solvers.sharding.lanes import Placed, Pricing, place
 
 OVERFLOW = 1e6
@@ -28,7 +27,8 @@ Splits = tuple[int, ...]
 class NeuroShard:
     """Beam search over splits, each state placed greedily under several limits (docs/papers/neuroshard.md#3.1).
 
-    The search asks the cost model alone; what the problem's own oracle says of the plan is looked at once, at the end.
+    The search asks the cost model alone. What the problem's own oracle says of the plans that it held after each level is
+    looked at once, at the end; the trace is of these prices, and as the model decides what is held it may rise.
     ``log`` has a row for each level: ``seconds``, ``evaluations`` (shards priced), ``states`` and the least ``predicted``
     cost so far in ms.
 
@@ -108,15 +108,18 @@ class NeuroShard:
         meter = budget.start()
         search = _Search(self, Pricing(problem, model, meter))
         log: list[tuple[float, float, float, float]] = []
+        held: list[Held] = []
         roots: list[Splits] = [()]
         levels = beam(roots, search.expand, search.evaluate, search.key, self.width)
         for _, level in zip(range(self.levels + 1), levels, strict=False):
             log.append((meter.seconds, meter.evaluations, len(level.states), search.cost))
+            if search.plan is not None and (not held or search.plan is not held[-1].plan):
+                held.append(Held(meter.seconds, meter.evaluations, search.plan))
             if meter.exhausted:
                 break
         names = ("seconds", "evaluations", "states", "predicted")
         columns = dict(zip(names, (np.array(column) for column in zip(*log, strict=True)), strict=True))
-        return answer(problem, search.plan, meter, Trace(), columns)
+        return answer(problem, search.plan, meter, held, columns)
 
 
 class _Search:

@@ -13,7 +13,7 @@ from data.sharding.plan import Plan, split
 from data.sharding.problem import GIB, ShardingProblem
 from data.sharding.table_law import law_tables
 from data.sharding.tasks import BenchmarkTasks, problem_of
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from solvers.base import Budget, Status
 from solvers.sharding.greedy import RULES, Greedy, weights
 from solvers.sharding.lanes import Pricing, place
@@ -55,14 +55,44 @@ def test_lanes_place_as_the_scalar_engine_does(seed: int) -> None:
     assert 0 < engine.hits < engine.asked
 
 
-def test_the_search_asks_the_oracle_once_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    oracle, asked = gpu11(), []
-    for name in ("describe", "fused", "compute", "backward_communication", "forward_communication"):
-        real = getattr(oracle, name)
-        monkeypatch.setattr(oracle, name, lambda *given, real=real, name=name: (asked.append(name), real(*given))[1])
-    found = solve(NeuroShard(levels=2), replace(task(0), oracle=oracle), gpu11())
+def test_the_search_asks_the_oracle_only_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle, model, asked = gpu11(), gpu11(), []
+    for whose, device in (("oracle", oracle), ("model", model)):
+        for name in ("describe", "fused", "compute", "backward_communication", "forward_communication"):
+            real = getattr(device, name)
+            told = lambda *given, real=real, whose=whose: (asked.append(whose), real(*given))[1]  # noqa: E731
+            monkeypatch.setattr(device, name, told)
+    found = solve(NeuroShard(levels=2), replace(task(0), oracle=oracle), model)
     assert found.feasible
-    assert sorted(asked) == ["backward_communication", "compute", "describe", "forward_communication", "fused"]
+    first = asked.index("oracle")
+    assert set(asked[first:]) == {"oracle"}
+    assert asked.count("oracle") == 10, "once for the plans held on the way, once for the last"
+
+
+def test_an_oracle_that_raises_does_not_disturb_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any) -> None:
+        raise SolverFailure("measured")
+
+    whole: list[Any] = []
+    problem = replace(task(0), oracle=gpu11())
+    monkeypatch.setattr(problem.oracle, "price", refuse)
+    monkeypatch.setattr("solvers.sharding.neuroshard.answer", lambda *given: whole.append(given))
+    solve(NeuroShard(levels=2), problem, gpu11())
+    ((_, plan, _, held, log),) = whole
+    assert problem.is_feasible(plan.array())
+    assert len(log["predicted"]) == 3
+    assert held[-1].plan is plan
+
+
+def test_the_trace_has_the_price_of_every_plan_that_was_held() -> None:
+    problem = task(2)
+    found = solve(NeuroShard(levels=6), problem, gpu11())
+    on_itself = found.log["predicted"]  # the model is the oracle here
+    assert found.trace.objective[-1] == found.objective
+    assert len(found.trace) > 2
+    np.testing.assert_allclose(
+        found.trace.objective[:-1], on_itself[np.flatnonzero(np.diff(on_itself, prepend=np.inf))]
+    )
 
 
 def test_every_plan_is_checked_and_priced_by_the_problem_and_predicted_costs_only_fall() -> None:
