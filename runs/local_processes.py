@@ -1,6 +1,6 @@
 """A function on several processes of this machine that can reach each other through ``torch.distributed``.
 
-For checks of what must not depend on the number of processes.
+For what is measured of them, and for checks of what must not depend on their number.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PATIENCE = timedelta(seconds=60)
 """How long a process waits for the others."""
 
 
-def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
-    """``function(rank)`` on gloo processes forked from this one.
+def on_processes(function: Callable[[int], T], processes: int = 2, backend: str = "gloo") -> list[T]:
+    """``function(rank)`` on processes that are forked from this one.
 
     Parameters
     ----------
@@ -35,6 +35,9 @@ def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
         Called once in each process, with its rank from 0.
     processes
         How many.
+    backend
+        ``gloo``; or ``nccl``, where each process has the GPU of its rank: such processes begin anew, since CUDA cannot be
+        forked, and ``function`` must be importable.
 
     Returns
     -------
@@ -46,14 +49,14 @@ def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
     RuntimeError
         A process failed; holds its traceback.
     """
-    context = multiprocessing.get_context("fork")
+    context: Any = multiprocessing.get_context("fork" if backend == "gloo" else "spawn")
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         children = []
         for rank in range(processes):
             receiver, sender = context.Pipe(duplex=False)
             child = context.Process(
-                target=_child, args=(function, rank, processes, store, sender, os.getpid()), daemon=True
+                target=_child, args=(function, rank, processes, backend, store, sender, os.getpid()), daemon=True
             )
             child.start()
             sender.close()
@@ -68,13 +71,21 @@ def on_processes(function: Callable[[int], T], processes: int = 2) -> list[T]:
 
 
 def _child(
-    function: Callable[[int], Any], rank: int, processes: int, store: Path, sender: Connection, parent: int
+    function: Callable[[int], Any],
+    rank: int,
+    processes: int,
+    backend: str,
+    store: Path,
+    sender: Connection,
+    parent: int,
 ) -> None:
     child_start.die_with(parent)
     torch.set_num_threads(1)
     try:
+        if backend == "nccl":
+            torch.cuda.set_device(rank)
         torch.distributed.init_process_group(
-            "gloo",
+            backend,
             store=torch.distributed.FileStore(str(store), processes),
             rank=rank,
             world_size=processes,
