@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -46,6 +48,10 @@ class CostOracle(ABC):
     """
 
     skew: bool = True
+
+    def identity(self) -> Mapping[str, Any]:
+        """What the answers depend on besides the settings, such as the machine that is measured; by default nothing."""
+        return {}
 
     def check(self, devices: int) -> None:  # noqa: B027  # most are right for any
         """Refuse another number of devices than this is for; by default any is right."""

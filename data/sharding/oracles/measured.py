@@ -1,0 +1,203 @@
+"""Costs that are measured on this machine (docs/papers/neuroshard.md#2.5)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from data.sharding.lookups import fingerprint
+from data.sharding.oracles.all_to_all import Communication
+from data.sharding.oracles.kernel import Kernel
+from data.sharding.oracles.machine import refuse_another, this_machine
+from data.sharding.oracles.oracle import CostOracle
+from data.sharding.oracles.timing import STEADY, Timing
+from data.sharding.plan import Pieces
+from data.sharding.tables import EmbeddingTables
+from runs.errors import SolverFailure, at_least
+from runs.store.cache import ArtifactCache, Collection, json_bytes, json_value, npz_arrays, npz_bytes
+
+SENTINEL_TABLES, SENTINEL_DIM = 8, 64
+"""Of the shard that every block measures again: the first tables of the pool."""
+SENTINELS = 2
+"""How often it stands among the shards of a block."""
+ATTEMPTS = 4
+"""At a block in which the sentinel moves."""
+
+Shard = tuple[Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"]]
+"""Table and dimension of its pieces."""
+
+
+class MeasuredOracle(CostOracle):
+    """Measures the shards of the plans it is asked for, each once on a machine of this make, and keeps the raw times.
+
+    Shards are measured in blocks, in turns with one that is the same in all blocks of a pool. A block is not believed in
+    which that shard costs over 10 % more or less than in the first.
+
+    Parameters
+    ----------
+    kernel
+        What looks the tables up.
+    communication
+        Prices the all-to-all.
+    timing
+        How often, and what counts.
+    cache
+        Folder of the artifact cache; None: nothing is kept beyond this oracle.
+    block
+        Shards that are measured side by side.
+    machine
+        What :attr:`machine` must be; None: whatever it is.
+    skew
+        See :class:`~data.sharding.oracles.oracle.CostOracle`.
+
+    Raises
+    ------
+    ConfigError
+        ``machine`` is another one.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        communication: Communication,
+        timing: Timing | None = None,
+        cache: str | Path | None = None,
+        block: int = 16,
+        machine: str | None = None,
+        skew: bool = True,
+    ) -> None:
+        at_least("device.", block=(block, 1))
+        self.machine = this_machine(kernel.package, kernel.device)
+        refuse_another(machine, self.machine)
+        self.kernel, self.communication, self.timing = kernel, communication, timing or Timing()
+        self.block, self.skew = block, skew
+        self.cache = None if cache is None else ArtifactCache(cache)
+        self.known: dict[str, float] = {}
+        self.sentinels: dict[str, float] = {}
+
+    def identity(self) -> Mapping[str, Any]:
+        """Machine, kernel and timing."""
+        return {**self._of_computation(), "communication": self.communication.identity()}
+
+    def _of_computation(self) -> dict[str, Any]:
+        kernel = {"name": self.kernel.name, "device": self.kernel.device, "seed": self.kernel.seed}
+        return {"machine": self.machine, "kernel": kernel, "timing": asdict(self.timing)}
+
+    def check(self, devices: int) -> None:
+        self.communication.check(devices)
+
+    def compute(
+        self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int
+    ) -> Float[np.ndarray, " shards"]:
+        """Forward and backward pass in ms.
+
+        Raises
+        ------
+        SolverFailure
+            The machine is too restless to measure on.
+        """
+        names = [fingerprint(tables, table) for table in range(len(tables))]
+        numbers, begins = np.unique(pieces.shard[order := np.argsort(pieces.shard, kind="stable")], return_index=True)
+        held = [_sorted(names, pieces, part) for part in np.split(order, begins[1:])] if len(order) else []
+        keys = [_key(names, *shard) for shard in held]
+        found = np.zeros(shards)
+        found[numbers] = self._costs(tables, dict(zip(keys, held, strict=True)), keys)
+        return found
+
+    def backward_communication(
+        self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
+    ) -> Float[np.ndarray, "plans devices"]:
+        return self.communication.backward_communication(tables, dim_sums)
+
+    def forward_communication(
+        self,
+        tables: EmbeddingTables,
+        dim_sums: Float[np.ndarray, "plans devices"],
+        start: Float[np.ndarray, "plans devices"],
+    ) -> Float[np.ndarray, "plans devices"]:
+        return self.communication.forward_communication(tables, dim_sums, start)
+
+    def raw(self, tables: EmbeddingTables, shards: Sequence[Shard]) -> Float[np.ndarray, "shards repeats"]:
+        """Times in ms of shards that hold something, measured now as one block that is believed.
+
+        Raises
+        ------
+        SolverFailure
+            None of some attempts is.
+        """
+        self.kernel.spare()
+        first = np.arange(min(SENTINEL_TABLES, len(tables)))
+        sentinel = first, np.full(len(first), SENTINEL_DIM)
+        name = _key([fingerprint(tables, table) for table in range(len(tables))], *sentinel)
+        operations = [self.kernel.operation(tables, *shard) for shard in [*[sentinel] * SENTINELS, *shards]]
+        moved = []
+        for attempt in range(ATTEMPTS):
+            raw = self.timing.run(operations, self.kernel.device, seed=attempt)
+            cost = float(self.timing.estimate(raw[:SENTINELS]).mean())
+            reference = self._reference(f"sentinel-{name}", cost, tables.batch)
+            if abs(cost - reference) <= STEADY * reference:
+                return raw[SENTINELS:]
+            moved.append(f"{cost:.4g}")
+        raise SolverFailure(
+            f"the shard that every block measures again took {', '.join(moved)} ms, and {reference:.4g} in the first block; "
+            "a block is not believed that is off by more than 10 %: measure while less is running, raise "
+            "device.timing.repeats, or use another paths.cache to begin anew"
+        )
+
+    def _reference(self, item: str, cost: float, batch: int) -> float:
+        """What the sentinel cost in the first block of all."""
+        if item not in self.sentinels:
+            stored = self._collection(batch)
+            payload = json_bytes(cost) if stored is None else stored.get_or_make(item, lambda: json_bytes(cost))
+            self.sentinels[item] = float(json_value(payload))
+        return self.sentinels[item]
+
+    def _costs(self, tables: EmbeddingTables, shards: Mapping[str, Shard], keys: Sequence[str]) -> list[float]:
+        """By key: known, stored or measured."""
+        stored = self._collection(tables.batch)
+        missing = []
+        for key in shards:
+            if key not in self.known:
+                payload = None if stored is None else stored.get(key)
+                if payload is None:
+                    missing.append(key)
+                else:
+                    self._learn(key, payload)
+        for begin in range(0, len(missing), self.block):
+            chunk = missing[begin : begin + self.block]
+            for key, raw in zip(chunk, self.raw(tables, [shards[key] for key in chunk]), strict=True):
+                payload = npz_bytes({"raw": raw})
+                if stored is not None:
+                    with stored.claim(key) as mine:
+                        if mine and stored.get(key) is None:
+                            stored.put(key, payload)
+                    payload = stored.get(key) or payload  # another process may have been first
+                self._learn(key, payload)
+        return [self.known[key] for key in keys]
+
+    def _learn(self, key: str, payload: bytes) -> None:
+        self.known[key] = float(self.timing.estimate(npz_arrays(payload)["raw"]))
+
+    def _collection(self, batch: int) -> Collection | None:
+        """Of this machine, kernel and batch alone."""
+        return (
+            None if self.cache is None else self.cache.collection("shards", {**self._of_computation(), "batch": batch})
+        )
+
+
+def _sorted(names: Sequence[str], pieces: Pieces, part: Int[np.ndarray, " some"]) -> Shard:
+    """The pieces of one shard, in the same order whatever order they came in."""
+    order = sorted(part.tolist(), key=lambda i: (names[int(pieces.table[i])], int(pieces.dim[i])))
+    return pieces.table[order], pieces.dim[order]
+
+
+def _key(names: Sequence[str], table: np.ndarray, dim: np.ndarray) -> str:
+    """Of the pieces of a shard, whatever their order and their tables' names."""
+    content = sorted((names[each], int(width)) for each, width in zip(table, dim, strict=True))
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
