@@ -130,6 +130,7 @@ UNDECLARED = PaperMetrics()
 def _ratios(results: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     assert metric.ratio is not None
     rows = results[results["metric"] == metric.ratio["of"]]
+    rows = rows[rows.groupby("experiment")["method"].transform("nunique") > 1]
     key = ["experiment", "instance", "seed"]
     reference = rows.loc[rows["method"] == metric.ratio["to"], [*key, "value"]]
     both = rows.merge(reference, on=key, suffixes=("", "_of_reference"))

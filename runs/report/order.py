@@ -21,6 +21,13 @@ def leading(
     return [*ahead, *(name for name in metrics.ordered(whole(measured)) if name not in ahead)]
 
 
-def best_first(methods: Iterable[str], metric: Metric, means: Mapping[str, Any]) -> list[str]:
-    """Methods by their mean of a metric; in natural order where no side of it is better. What has none comes last."""
-    return sorted(methods, key=lambda method: (metric.rank(means.get(method)), natural_order(method)))
+def best_first(methods: Iterable[str], by: Sequence[tuple[Metric, Mapping[str, Any]]]) -> list[str]:
+    """Methods by their means of the first metric, those that are equal there by the next, and so on, then by name.
+
+    No side of some metrics is better; what has no mean comes last.
+    """
+
+    def key(method: str) -> tuple[list[float], Any]:
+        return [metric.rank(means.get(method)) for metric, means in by], natural_order(method)
+
+    return sorted(methods, key=key)

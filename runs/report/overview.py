@@ -63,9 +63,14 @@ def _rows(summary: ReportSummary, table: pd.DataFrame, leads: Mapping[Any, list[
         means: dict[str, dict[str, Any]] = {}
         for row in block.to_dict("records"):
             means.setdefault(row["method"], {})[row["base"]] = row
-        lead = next(iter(leads.get((paper, experiment), [])), "")
-        of_lead = {method: of_it[lead]["mean"] for method, of_it in means.items() if lead in of_it}
-        methods = best_first(means, summary.metrics.of(paper, lead), of_lead)
+        by = [
+            (
+                summary.metrics.of(paper, lead),
+                {method: of_it[lead]["mean"] for method, of_it in means.items() if lead in of_it},
+            )
+            for lead in leads.get((paper, experiment), [])
+        ]
+        methods = best_first(means, by)
         found += [_Row(paper, experiment, dataset, method, means[method]) for method in methods]
     return found
 

@@ -129,14 +129,17 @@ def _outcome(rows: pd.DataFrame) -> str:
 
 
 def _table(title: str, rows: pd.DataFrame, metrics: Metrics, shown: list[str], width: int) -> Table:
-    """Methods by the metrics that come first, the best by the first of them ahead where one of its sides is better.
+    """Methods by the metrics that come first, the best by the first of them ahead, ties by the next.
 
     Where there are many or the terminal is narrow, names are broken into lines and the last metrics left out; no number is
     ever broken.
     """
     found = {(row["method"], row["metric"]): row for row in rows.to_dict("records")}
-    means = {method: row["mean"] for (method, metric), row in found.items() if metric in shown[:1]}
-    methods = best_first(set(rows["method"]), metrics.of(shown[0]), means)
+    by = [
+        (metrics.of(name), {method: row["mean"] for (method, metric), row in found.items() if metric == name})
+        for name in shown
+    ]
+    methods = best_first(set(rows["method"]), by)
     table = Table(title=escape(title), title_justify="left")
     table.add_column("method", overflow="fold")
     columns: list[list[str]] = []

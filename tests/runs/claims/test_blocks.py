@@ -146,3 +146,8 @@ def test_a_ratio_pairs_seeds_and_is_left_out_where_its_method_is_not_there(tmp_p
     made = metrics.with_ratios(frame(*rows)).query("metric == 'cost_ratio' and method == 'b'")
     assert made["value"].tolist() == [0.5]
     assert set(metrics.with_ratios(frame(*rows[2:]))["metric"]) == {"cost"}
+
+
+def test_a_method_alone_has_no_ratio_to_itself(tmp_path: Path) -> None:
+    alone = ratios(tmp_path).with_ratios(frame(("a", "f/1", 0, "cost", 2.0)))
+    assert set(alone["metric"]) == {"cost"}
