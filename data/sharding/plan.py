@@ -75,6 +75,40 @@ class Plan:
             raise InvalidProblem(f"a plan of {len(numbers)} numbers begins with {numbers[0]} splits")
         return cls(tuple(numbers[1 : 1 + numbers[0]]), tuple(numbers[1 + numbers[0] :]))
 
+    @classmethod
+    def of_pieces(cls, dims: Int[np.ndarray, " tables"], pieces: Pieces) -> Plan:
+        """The plan that leaves these pieces, in any order.
+
+        Raises
+        ------
+        InvalidProblem
+            Halving the tables does not lead to these pieces: names the table by its index.
+        """
+        wanted: dict[tuple[int, int], list[int]] = {}
+        for table, dim, device in zip(pieces.table.tolist(), pieces.dim.tolist(), pieces.shard.tolist(), strict=True):
+            wanted.setdefault((table, dim), []).append(device)
+        splits, devices = [], []
+        current = [(table, int(dim)) for table, dim in enumerate(dims)]
+        place = 0
+        while place < len(current):  # widths only fall, so what is wanted of a width is taken by the first that have it
+            table, dim = current[place]
+            if wanted.get((table, dim)):
+                devices.append(wanted[table, dim].pop(0))
+                place += 1
+                continue
+            if not is_splittable(dim):
+                raise InvalidProblem(
+                    f"the pieces of table {table} are no halves of halves of its {dims[table]} columns: "
+                    f"{sorted(pieces.dim[pieces.table == table].tolist(), reverse=True)}"
+                )
+            splits.append(place)
+            current[place] = table, dim // 2
+            current.append(current[place])
+        left = [piece for piece, on in wanted.items() if on]
+        if left:
+            raise InvalidProblem(f"the pieces have {left[0][1]} columns of table {left[0][0]} that it does not have")
+        return cls(tuple(splits), tuple(devices))
+
     def array(self) -> Int[np.ndarray, " length"]:
         """How many splits, the splits, the devices: what a solution carries as its assignment."""
         return np.array([len(self.splits), *self.splits, *self.devices], dtype=np.int64)
@@ -122,3 +156,13 @@ def split(
         table.append(table[index])
         dim.append(dim[index])
     return np.array(table, dtype=np.int64), np.array(dim, dtype=np.int64)
+
+
+def column_offsets(dims: Int[np.ndarray, " tables"], splits: Sequence[int]) -> Int[np.ndarray, " pieces"]:
+    """The first column of every piece after some splits: a piece that is halved keeps the lower half of its columns."""
+    dim, first = [int(value) for value in dims], [0] * len(dims)
+    for index in splits:
+        dim[index] //= 2
+        dim.append(dim[index])
+        first.append(first[index] + dim[index])
+    return np.array(first, dtype=np.int64)

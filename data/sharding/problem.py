@@ -34,7 +34,7 @@ class ShardingProblem:
     oracle
         What a plan costs.
     bytes_per_weight
-        4 for fp32.
+        4 for fp32; one number for all tables, or (tables,) one each.
     pinned
         (tables,) the device that holds all of a table, or -1.
     most_pieces
@@ -46,7 +46,7 @@ class ShardingProblem:
     dims: Int[np.ndarray, " tables"]
     memory: Int[np.ndarray, " devices"]
     oracle: CostOracle
-    bytes_per_weight: int = 4
+    bytes_per_weight: int | Int[np.ndarray, " tables"] = 4
     pinned: Int[np.ndarray, " tables"] | None = None
     most_pieces: Int[np.ndarray, " tables"] | None = None
 
@@ -75,9 +75,9 @@ class ShardingProblem:
         self.tables.validate()
         self.oracle.check(self.devices)
         count = len(self.tables)
-        for field in ("dims", "pinned", "most_pieces"):
+        for field in ("dims", "pinned", "most_pieces", "bytes_per_weight"):
             values = getattr(self, field)
-            if values is not None and values.shape != (count,):
+            if isinstance(values, np.ndarray) and values.shape != (count,):
                 raise InvalidProblem(f"{self.name}: {field} has shape {values.shape}; expected ({count},)")
         if not self.devices or (self.memory <= 0).any():
             raise InvalidProblem(

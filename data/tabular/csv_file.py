@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import logging
-import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from data.csv_cells import cells_of, number_of
 from data.tabular.table import Table
 from runs.errors import ConfigError, InvalidProblem, nearest
 from runs.text import printable
 
-Cells = dict[str, np.ndarray]
 _log = logging.getLogger(__name__)
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 """Cells without a value, whatever the case."""
-SEPARATORS = ",;\t|"
-DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)$")
-"""A number of a file whose separator is not the comma."""
 MOST_KINDS = 50
 """Different texts of a column that become features of their own; a column with more is a name or a sentence."""
 MOST_CLASSES = 1000
@@ -58,7 +52,7 @@ def read(path: str, target: str | None) -> Table:
         The file is no such table: names line, row or column.
     """
     file = Path(path).expanduser()
-    cells = _cells(file)
+    cells = cells_of(file)
     if target is None or target not in cells:
         near = nearest(target or "", [printable(name) for name in cells])
         raise ConfigError(f"data.target is {target or 'null'}, and {printable(str(file))} has no such column{near}")
@@ -97,57 +91,13 @@ def _sizes_of(path: str, target: str | None, size: int, changed: int) -> tuple[i
     return table.rows.shape[1], len(table.classes)
 
 
-def _cells(file: Path) -> Cells:
-    """The texts of every column by its name."""
-    name = printable(str(file))
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            head = stream.readline()
-            stream.seek(0)
-            separator = max(SEPARATORS, key=head.count)
-            lines = _lines(csv.reader(stream, delimiter=separator, strict=True), name)
-            names, rows = next(lines, []), list(lines)
-    except OSError as error:
-        raise ConfigError(f"data.path: {name} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidProblem(f"{name} is not UTF-8 ({error.reason}); convert it, say with iconv") from error
-    if any(_number(cell) is not None for cell in names):
-        raise InvalidProblem(
-            f"{name}, line 1 has numbers: {', '.join(names[:5])}; the first line must name the columns"
-        )
-    if doubled := [each for each in dict.fromkeys(names) if names.count(each) > 1]:
-        raise InvalidProblem(f"{name}, line 1 names the column '{printable(doubled[0])}' twice; give each its own name")
-    if not rows:
-        raise InvalidProblem(f"{name} has no row below the names of its columns")
-    columns = {key: np.array(column) for key, column in zip(names, zip(*rows, strict=True), strict=True)}
-    if separator == ",":
-        return columns
-    return {key: np.array([DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells]) for key, cells in columns.items()}
-
-
-def _lines(reader: Any, name: str) -> Iterator[list[str]]:
-    """Stripped cells of each line that is not empty, as many as in the first."""
-    width = 0
-    try:
-        for cells in reader:
-            width = width or len(cells)
-            if len(cells) not in (0, width):
-                raise InvalidProblem(
-                    f"{name}, line {reader.line_num} has {len(cells)} cells, and the first line {width}"
-                )
-            if cells:
-                yield [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise InvalidProblem(f"{name}, line {reader.line_num}: {error}") from error
-
-
 def _missing(cells: np.ndarray) -> np.ndarray:
     return np.isin(np.char.lower(cells), list(MISSING))
 
 
 def _classes(cells: np.ndarray, target: str) -> tuple[tuple[str, ...], np.ndarray]:
     """Names, numbers in their order, and the label of each cell."""
-    names = sorted(set(cells.tolist()), key=lambda cell: (_number(cell) is None, _number(cell) or 0.0, cell))
+    names = sorted(set(cells.tolist()), key=lambda cell: (number_of(cell) is None, number_of(cell) or 0.0, cell))
     if len(names) < 2:
         raise InvalidProblem(
             f"column {printable(target)} has {len(names)} classes; give data.target a column with two or more"
@@ -167,7 +117,7 @@ def _column(name: str, texts: np.ndarray) -> Column:
     nothing = np.empty((len(texts), 0))
     if len(kinds) < 2:
         return Column(name, nothing, "empty" if not kinds else "constant")
-    numbers = {kind: _number(kind) for kind in kinds}
+    numbers = {kind: number_of(kind) for kind in kinds}
     if None not in numbers.values():
         values = np.array(
             [np.nan if gap else numbers[text] for text, gap in zip(texts.tolist(), missing, strict=True)], dtype=float
@@ -178,15 +128,6 @@ def _column(name: str, texts: np.ndarray) -> Column:
     one_hot = (texts[:, None] == np.array(kinds)[None]).astype(float)
     one_hot[missing] = np.nan
     return Column(name, one_hot, f"{len(kinds)} kinds")
-
-
-def _number(cell: str) -> float | None:
-    """A finite number with a decimal point; None for anything else."""
-    try:
-        value = float(cell) if "_" not in cell else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _say(file: Path, rows: int, known: int, columns: Sequence[Column]) -> None:
