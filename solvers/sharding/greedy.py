@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from data.sharding.plan import Plan
 from data.sharding.problem import ShardingProblem
@@ -13,8 +13,9 @@ from runs.errors import ConfigError
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 from solvers.sharding.answer import answer
+from solvers.sharding.weights import weights
 
-RULES = ("random", "size", "dim", "lookup", "size_lookup")
+RULES = ("random", "size", "dim", "lookup", "size_lookup", "torchrec_model")
 
 
 class Greedy:
@@ -25,8 +26,7 @@ class Greedy:
     Parameters
     ----------
     weight
-        ``size`` in bytes, ``dim``, ``lookup`` (dim times pooling factor), ``size_lookup`` (that times the decimal logarithm
-        of the rows), or ``random``: any order, any device with room.
+        One of :func:`~solvers.sharding.weights.weights`, or ``random``: any order, any device with room.
 
     Raises
     ------
@@ -87,15 +87,3 @@ def _room(problem: ShardingProblem, table: int, used: Int[np.ndarray, " devices"
     if problem.pinned is not None and problem.pinned[table] >= 0:
         fits &= np.arange(problem.devices) == problem.pinned[table]
     return np.flatnonzero(fits)
-
-
-def weights(problem: ShardingProblem) -> dict[str, Float[np.ndarray, " tables"]]:
-    """What each rule takes for a table's load."""
-    dims, rows = problem.dims.astype(float), problem.tables.rows.astype(float)
-    lookup = dims * problem.tables.pooling_factor
-    return {
-        "size": (problem.column_bytes * problem.dims).astype(float),
-        "dim": dims,
-        "lookup": lookup,
-        "size_lookup": lookup * np.log10(rows),
-    }

@@ -15,7 +15,7 @@ from data.sharding.table_law import law_tables
 from data.sharding.tasks import BenchmarkTasks, problem_of
 from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from solvers.base import Budget, Status
-from solvers.sharding.greedy import RULES, Greedy, weights
+from solvers.sharding.greedy import RULES, Greedy
 from solvers.sharding.lanes import Pricing, place
 from solvers.sharding.neuroshard import NeuroShard
 from solvers.sharding.scalar import ScalarEngine
@@ -165,20 +165,6 @@ def test_the_budget_ends_the_search_with_its_best_so_far() -> None:
     found = solve(NeuroShard(), problem, gpu11(), Budget(evaluations=int(first) + 1))
     assert found.feasible
     assert len(found.log["evaluations"]) == 2
-
-
-def test_greedy_rules_by_hand() -> None:
-    tables = replace(law_tables(3, seed=0), rows=np.array([1000, 10, 100]), pooling_factor=np.array([1.0, 50.0, 2.0]))
-    problem = ShardingProblem("three", tables, np.array([8, 16, 4]), np.full(2, 10**9), gpu11())
-    found = weights(problem)
-    assert {name: values.tolist() for name, values in found.items()} == {
-        "size": [32_000.0, 640.0, 1600.0],
-        "dim": [8.0, 16.0, 4.0],
-        "lookup": [8.0, 800.0, 8.0],
-        "size_lookup": [24.0, 800.0, 16.0],
-    }
-    devices = {rule: Plan.of_array(solve(Greedy(rule), problem).assignment).devices for rule in found}
-    assert devices == {"size": (0, 1, 1), "dim": (1, 0, 1), "lookup": (1, 0, 1), "size_lookup": (1, 0, 1)}
 
 
 @pytest.mark.parametrize(
