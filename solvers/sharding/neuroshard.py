@@ -17,6 +17,7 @@ from solvers.base import Budget, Solution
 from solvers.beam import beam
 from solvers.sharding.answer import Held, answer
 from solvers.sharding.lanes import Placed, Pricing, place
+from solvers.sharding.last_resort import packed
 
 OVERFLOW = 1e6
 """Ranks every state in which something is left over behind every state in which nothing is."""
@@ -51,6 +52,9 @@ class NeuroShard:
         in the authors' code.
     on_oracle
         Search on the problem's own oracle instead of a model.
+    last_resort
+        What is done where no state of the beam fits: ``packing`` (:func:`solvers.sharding.last_resort.packed`), or None for
+        nothing.
 
     Raises
     ------
@@ -68,18 +72,21 @@ class NeuroShard:
         by: str = "both",
         infeasible_key: str = "overflow",
         on_oracle: bool = False,
+        last_resort: str | None = None,
     ) -> None:
         at_least("solver.", candidates=(candidates, 1), width=(width, 1), levels=(levels, 0), scales=(scales, 0))
         at_least("solver.", largest_scale=(largest_scale, 1))
         for name, value, choices in (
             ("by", by, ("memory", "cost", "both")),
             ("infeasible_key", infeasible_key, ("overflow", "infinite")),
+            ("last_resort", last_resort or "packing", ("packing",)),
         ):
             if value not in choices:
                 raise ConfigError(f"solver.{name} is '{value}'; choose {', '.join(choices)}")
         self.candidates, self.width, self.levels = candidates, width, levels
         self.scales = np.linspace(1.0, largest_scale, scales) if scales else np.array([np.inf])
         self.by, self.infeasible_key, self.on_oracle = by, infeasible_key, on_oracle
+        self.last_resort = last_resort
 
     def solve(
         self,
@@ -117,6 +124,9 @@ class NeuroShard:
                 held.append(Held(meter.seconds, meter.evaluations, search.plan))
             if meter.exhausted:
                 break
+        if search.plan is None and self.last_resort and not meter.exhausted:
+            search.resort(rng)
+            log.append((meter.seconds, meter.evaluations, 1, search.cost))
         names = ("seconds", "evaluations", "states", "predicted")
         columns = dict(zip(names, (np.array(column) for column in zip(*log, strict=True)), strict=True))
         return answer(problem, search.plan, meter, held, columns)
@@ -171,6 +181,12 @@ class _Search:
             self.cost = float(cost[best])
             self._keep(states[int(best[0])], placed, int(np.argmin(placed.cost)))
         return self._ranked(cost.min(axis=1), placed.unplaced.reshape(cost.shape).min(axis=1))
+
+    def resort(self, rng: np.random.Generator) -> None:
+        """Take an improved packing, if there is one."""
+        found = packed(self.pricing.problem, self.pricing.model, self.pricing.meter, rng)
+        if found is not None:
+            self.plan, self.cost = found
 
     def _keep(self, splits: Splits, placed: Placed, lane: int) -> None:
         self.plan = Plan(splits, tuple(placed.devices[lane].tolist()))
