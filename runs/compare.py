@@ -16,13 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from runs.claims import statistics
-from runs.claims.blocks import why_no_mean
 from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
 from runs.claims.number_format import largest, number
 from runs.errors import RepriseError
 from runs.files import atomic_write
 from runs.names import NOT_PART_OF_A_RUN, safe_name
+from runs.record.in_common import why_no_mean
 from runs.record.searches import DEPENDS_ON_THE_OTHERS, OPTIMUM, Searches, with_anytime_metrics
 from runs.record.sweep_folder import Sweep, load
 from runs.record.variants import flatten

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from runs import inputs
 from runs.errors import ConfigError
 
-NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report"})
-"""Where results go, how they are shown and what else a sweep compares does not change what a run is."""
+NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report", "score"})
+"""Where results go, how they are shown, what else a sweep compares and what of it counts does not change what a run is."""
 
 
 def task_overrides(hydra: Any) -> list[str]:
@@ -51,6 +51,7 @@ def fingerprint(cfg: DictConfig, extra: Iterable[str] = ()) -> str:
     """
     content: Any = OmegaConf.to_container(cfg, resolve=False)
     kept = {key: value for key, value in content.items() if key not in NOT_PART_OF_A_RUN}
+    kept |= {"score": None} if "score" in content else {}  # which runs have in their names from when it was a part
     text = json.dumps([kept, sorted(extra)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 

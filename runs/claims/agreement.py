@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from runs.claims.blocks import Block, Senses, blocks
+from runs.claims.blocks import Block, blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.number_format import number
 from runs.claims.published import Published
 from runs.claims.statistics import Interval, Sample, holm, welch_test
+from runs.record.in_common import Senses
 
 PUBLISHED_COLUMNS = ["paper", "experiment", "method", "metric", "ours", "ours_std", "ours_n", "published"]
 PUBLISHED_COLUMNS += ["published_std", "published_n", "difference", "ci_low", "ci_high", "p_value", "p_holm", "source"]

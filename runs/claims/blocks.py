@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from runs.claims.metrics import UNDECLARED, PaperMetrics
-from runs.record.in_common import in_common
+from runs.record.in_common import SEVERAL, Senses, dataset_of, in_common, why_no_mean
 from runs.record.searches import OPTIMUM
-from runs.record.sweep_folder import dataset_of
 
-ONE_SCALE = 10.0
-"""Objectives are averaged over instances whose typical magnitudes differ by no larger factor."""
 MAX_NAMED = 3
-
-Senses = Mapping[tuple[str, str], bool]
-"""True for the (paper, instance) pairs whose objective is maximised."""
 
 
 class Block(NamedTuple):
@@ -72,7 +66,7 @@ def left_out(
     """What the means do not cover and why, in sentences; of the metrics named by ``only``, or of all."""
     labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for level in _levels(results, metrics, senses or {}):
-        if (only and level.metric not in only) or level.apart == _SEVERAL:
+        if (only and level.metric not in only) or level.apart == SEVERAL:
             continue
         told = level.apart or ("" if metrics.of(level.paper, level.metric).ratio else _missing(level))
         place = f"{level.experiment}{f', {level.dataset}' if level.name != level.metric else ''}"
@@ -85,9 +79,6 @@ def left_out(
         for (place, told), names in labels.items()
         if names
     ]
-
-
-_SEVERAL = "not averaged over several data sets"
 
 
 def _levels(results: pd.DataFrame, metrics: PaperMetrics, senses: Senses) -> Iterator[_Level]:
@@ -119,25 +110,12 @@ def _of_data(
                 shared[metric] = shared[metric] & groups[metric]["instance"].isin(both).to_numpy()
     known = sorted(set(part["dataset"]))
     for metric, rows in groups.items():
-        apart = _SEVERAL if several and metric in own else ""
+        apart = SEVERAL if several and metric in own else ""
         if metric in own and not several:
             apart = why_no_mean(rows[shared[metric]], senses)
         only = known[0] if not dataset and len(known) == 1 else dataset
         name = f"{metric}/{dataset}" if dataset else metric
         yield _Level(paper, experiment, metric, only, name, rows, shared[metric], apart)
-
-
-def why_no_mean(rows: pd.DataFrame, senses: Senses) -> str:
-    """Why numbers in the sense and scale of their instances have no mean, or ""."""
-    if rows["instance"].map(dataset_of).nunique() > 1:
-        return _SEVERAL
-    problems = set(zip(rows["paper"], rows["instance"], strict=True))
-    if len({senses[problem] for problem in problems if problem in senses}) > 1:
-        return "not averaged: some instances are maximised, others minimised"
-    sizes = rows.groupby("instance")["value"].median().abs()
-    if sizes.max() > ONE_SCALE * sizes.min():
-        return f"not averaged: the instances differ in scale, from {sizes.min():.3g} to {sizes.max():.3g}"
-    return ""
 
 
 def _missing(level: _Level) -> str:

@@ -48,6 +48,11 @@ class Metrics:
         self._families = [metric for metric in placed if "*" in metric.name]
         self._headlines = tuple(headlines)
 
+    @property
+    def names(self) -> list[str]:
+        """Of those that are declared one by one."""
+        return list(self._named)
+
     def of(self, name: str) -> Metric:
         """How a metric is shown, declared or not."""
         return self._find(name) or Metric(name, label=name)

@@ -16,8 +16,9 @@ from runs.claims.claim import Claim
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
 from runs.errors import ConfigError, nearest
+from runs.record.in_common import dataset_of
 from runs.record.searches import METRICS_AT, Searches, with_anytime_metrics
-from runs.record.sweep_folder import Sweep, dataset_of
+from runs.record.sweep_folder import Sweep
 
 CLAIM_COLUMNS = ["paper", "claim", "status", "effect", "ci_low", "ci_high", "p_value", "n", "experiment"]
 

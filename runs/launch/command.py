@@ -90,7 +90,7 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from hydra.types import RunMode
 
     from runs.launch.config_folder import ConfigLoader, compose, register
-    from runs.launch.settings import check, plain_seed
+    from runs.launch.settings import check, doubt_of_score, plain_seed
     from runs.names import register_resolvers
 
     register_resolvers()
@@ -130,6 +130,8 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
         overrides.append(f"hydra.mode={mode.name}")
         HydraConfig.instance().set_config(cfg)
         check(cfg)
+        if doubt := doubt_of_score(cfg):
+            print(printable(doubt), file=sys.stderr)
         if mode == RunMode.MULTIRUN:
             from runs.launch.sweep import run_sweep
 

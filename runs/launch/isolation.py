@@ -20,12 +20,12 @@ from types import FrameType
 from typing import Any
 
 from runs import child, child_start, interrupt
-from runs.files import read_json
+from runs.files import read_record
 from runs.interrupt import Interrupted
 from runs.launch.config_folder import NOT_COMPOSED
 from runs.launch.jobs import Ledger
 from runs.names import task_overrides
-from runs.record.run_record import changes, finished_whole, record_failure
+from runs.record.run_record import changes, finished_whole, record_failure, score_of
 
 REQUEUE_PATIENCE_SECONDS = 15.0
 """After a warning of preemption the run may take so long to save, before it is killed and goes on from its last save."""
@@ -65,19 +65,19 @@ class Isolated:
             record_failure(folder, "ConfigError", wrong, overrides)
             _fail_for_the_scheduler()
             return None
-        metrics = read_json(folder / "metrics.json")
-        if not cfg.force and metrics is not None and finished_whole(folder) and not changes(folder, cfg):
-            return metrics.get("score")
+        wanted = cfg.get("score")
+        if not cfg.force and finished_whole(folder) and not changes(folder, cfg):
+            return score_of(read_record(folder / "metrics.json"), wanted)
         _load_libraries(cfg)
         asked, code = _run(self.work, cfg)
-        metrics = read_json(folder / "metrics.json")
+        found = read_record(folder / "metrics.json")
         if asked:
-            _pass_on(asked, metrics is not None, folder, overrides)
-        elif metrics is None and (code < 0 or (code > 0 and not (folder / "failure.json").exists())):
+            _pass_on(asked, bool(found), folder, overrides)
+        elif not found and (code < 0 or (code > 0 and not (folder / "failure.json").exists())):
             record_failure(folder, "Killed", _cause(code), overrides)
-        if metrics is None:
+        if not found:
             _fail_for_the_scheduler()
-        return (metrics or {}).get("score")
+        return score_of(found, wanted)
 
 
 def _fail_for_the_scheduler() -> None:

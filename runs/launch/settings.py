@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runs.errors import ConfigError
+from runs.errors import ConfigError, nearest
 
 GREATEST_SEED = 2**32 - 1
 
@@ -51,6 +51,22 @@ def check(cfg: DictConfig) -> None:
             raise ConfigError(f"{key} is {name!r}, which would be a folder outside paths.outputs; give a plain name")
     if (score := _value(cfg, "score")) is not None and not isinstance(score, str):
         raise ConfigError(f"score is {score!r}; give the name of a metric")
+
+
+def doubt_of_score(cfg: DictConfig) -> str:
+    """What speaks against ``score`` before anything has run: the paper declares its metrics, and none of this name; or "".
+
+    A run may measure more than is declared, so it is told and not refused.
+    """
+    if cfg.get("score") is None:
+        return ""
+    from runs.claims.metrics import load_metrics
+
+    declared = load_metrics(cfg.paper)
+    if not declared.names or declared.of(cfg.score).declared:
+        return ""
+    near = nearest(cfg.score, declared.names, f"conf/experiment/{cfg.paper}/metrics.yaml lists them")
+    return f"score={cfg.score}: {cfg.paper} declares no such metric{near}. A run that does not measure it has no score"
 
 
 def _value(cfg: DictConfig, key: str) -> Any:

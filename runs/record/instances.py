@@ -165,15 +165,46 @@ def refuse_missing(results: list[InstanceResult], count: int) -> None:
 
 
 def means(results: list[InstanceResult]) -> dict[str, float]:
-    """Mean of every metric over the instances and seeds that have it; of each method, ``<metric>/<method>``, if several."""
+    """Mean of every metric over the instances and seeds, as a report has it.
+
+    Where there are several methods, the names are ``<metric>/<method>``, and instances count that all methods have.
+    Objectives and bounds have no mean over instances that differ in sense or scale, see :func:`not_averaged`.
+    """
+    return _averages(results)[0]
+
+
+def not_averaged(results: list[InstanceResult]) -> dict[str, str]:
+    """Why metrics have no mean, by name."""
+    return _averages(results)[1]
+
+
+def _averages(results: list[InstanceResult]) -> tuple[dict[str, float], dict[str, str]]:
+    import pandas as pd
+
+    from runs.record.in_common import in_common, why_no_mean
+    from runs.record.outcomes import OBJECTIVES
+
+    columns = ["paper", "method", "instance", "seed", "metric", "value"]
+    rows = [
+        ("", result.method or "", printable(result.name), -1 if result.seed is None else result.seed, metric, value)
+        for result in results
+        for metric, value in result.metrics.items()
+        if np.isfinite(value)
+    ]
     several = len({result.method for result in results}) > 1
-    columns: dict[str, list[float]] = {}
-    for result in results:
-        suffix = f"/{result.method}" if several and result.method is not None else ""
-        for name, value in result.metrics.items():
-            if np.isfinite(value):
-                columns.setdefault(f"{name}{suffix}", []).append(value)
-    return {name: float(np.mean(column)) for name, column in sorted(columns.items())}
+    senses = {("", printable(r.name)): r.trace.maximize for r in results if r.trace is not None and len(r.trace)}
+    found: dict[str, float] = {}
+    without: dict[str, str] = {}
+    for metric, table in pd.DataFrame(rows, columns=columns).groupby("metric", sort=True):
+        shared = table[in_common(table)] if several else table
+        apart = why_no_mean(shared, senses) if metric in OBJECTIVES else ""
+        for method, values in shared.groupby("method", sort=True)["value"]:
+            name = f"{metric!s}/{method!s}" if several and method else str(metric)
+            if apart:
+                without[name] = apart
+            else:
+                found[name] = float(np.mean(values))
+    return dict(sorted(found.items())), dict(sorted(without.items()))
 
 
 def write_tables(folder: Path, results: list[InstanceResult], run: Mapping[str, Any], log: RunLog) -> None:

@@ -10,6 +10,8 @@ import pandas as pd
 
 FLAGS = ("feasible", "proved", "infeasible", "unbounded")
 """Metrics, 0 or 1, that a search leaves for an instance."""
+OBJECTIVES = ("objective", "primal_bound", "dual_bound")
+"""Metrics in the sense and scale of their instance."""
 COLUMNS = ["paper", "experiment", "method", "instance", "seed", "status", "primal_bound", "dual_bound"]
 TOLERANCE = 1e-5
 """Two values proved optimal agree within this, relative to the larger magnitude and at least absolutely."""

@@ -31,7 +31,7 @@ from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
 from runs.names import NOT_PART_OF_A_RUN, task_overrides
-from runs.record.instances import InstanceResult, load_all, means, write_tables
+from runs.record.instances import InstanceResult, load_all, means, not_averaged, write_tables
 from runs.record.left_out import warn
 from runs.record.seal import damage, sealed
 
@@ -76,6 +76,23 @@ def finished_whole(folder: Path) -> bool:
     """
     found = read_record(folder / "metrics.json")
     return bool(found) and not damage(folder, found) and not found.get("instance_errors")
+
+
+def score_of(record: Mapping[str, Any], wanted: str | None) -> float | None:
+    """The metric ``wanted`` of a finished run whose ``metrics.json`` holds ``record``; None where either is absent.
+
+    Raises
+    ------
+    ConfigError
+        The run has no such number: says why, or what it has.
+    """
+    if not record or wanted is None:
+        return None
+    metrics, apart = record.get("metrics") or {}, record.get("not_averaged") or {}
+    if wanted in metrics:
+        return metrics[wanted]
+    reason = apart.get(wanted) or f"this run measures no such metric, only {', '.join(sorted(metrics))}"
+    raise ConfigError(f"score={wanted}: {reason}. The run is kept; the same command with another score finds it")
 
 
 def changes(folder: Path, cfg: DictConfig) -> list[str]:
@@ -175,8 +192,8 @@ class RunRecord:
 
     @property
     def score(self) -> float | None:
-        """The one number a sweeper optimises, from a finished record."""
-        return read_record(self.folder / "metrics.json").get("score")
+        """The one number a sweeper optimises, see :func:`score_of`."""
+        return score_of(read_record(self.folder / "metrics.json"), self.cfg.get("score"))
 
     @property
     def last_checkpoint(self) -> Path | None:
@@ -235,9 +252,7 @@ class RunRecord:
         Raises
         ------
         SolverFailure
-            There are metrics, and none of them is a finite number.
-        ConfigError
-            ``score`` is no metric of this run, or not finite.
+            There are metrics, and none of them is a finite number, or the one that ``score`` names is not.
         """
         if not self.is_main:
             return
@@ -252,13 +267,12 @@ class RunRecord:
             log.log_figure(figure.stem, figure)
         log.log_scalars(metrics)
         wanted = self.cfg.get("score")
-        if wanted and wanted not in metrics:
-            raise ConfigError(f"score={wanted}: this run measures no such metric, only {', '.join(sorted(metrics))}")
-        if wanted and not math.isfinite(metrics[wanted]):
+        if wanted in metrics and not math.isfinite(metrics[wanted]):
             raise SolverFailure(f"score={wanted}: it is {metrics[wanted]}, which is no score")
         found = {
             "metrics": metrics,
-            "score": metrics.get(wanted) if wanted else None,
+            "not_averaged": not_averaged(results),
+            "score": metrics.get(wanted),
             "wall_seconds": time.monotonic() - self._began,
             "peak_memory_gib": environment.peak_memory_gib(),
             "instance_errors": {result.label: result.error for result in results if result.error},

@@ -23,6 +23,7 @@ FILES = (SETTINGS, "environment.json", "results.parquet", "traces.parquet", "ite
 _FILES, _SEAL = "files", "sha256"
 _KINDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
+    "not_averaged": (dict,),
     "score": (int, float, type(None)),
     "wall_seconds": (int, float),
     "peak_memory_gib": (int, float),

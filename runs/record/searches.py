@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from runs.anytime import Clock, Trace, attains_best, primal_gap, primal_integral
-from runs.record.in_common import in_common
+from runs.record.in_common import dataset_of, in_common
 from runs.record.outcomes import TOLERANCE, Outcome, outcomes, without_optimum
 from runs.record.run_folder import RESULT_COLUMNS, Run
-from runs.record.sweep_folder import Sweep, dataset_of
+from runs.record.sweep_folder import Sweep
 
 SURVIVAL_THRESHOLD = 0.01
 OPTIMUM = "optimum"

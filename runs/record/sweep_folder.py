@@ -111,10 +111,5 @@ def run_folders(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def dataset_of(instance: str) -> str:
-    """The data set an instance belongs to: what stands before the first slash."""
-    return instance.split("/", 1)[0] if "/" in instance else ""
-
-
 def _is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in RECORD_FILES)

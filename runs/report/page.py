@@ -13,10 +13,11 @@ import pandas as pd
 from runs.claims.agreement import in_words, shown_difference
 from runs.claims.metrics import PaperMetrics
 from runs.claims.published import Published
+from runs.record.in_common import dataset_of
 from runs.record.outcomes import FLAGS, outcomes
 from runs.record.run_folder import Run
 from runs.record.run_record import RunStatus
-from runs.record.sweep_folder import Sweep, dataset_of
+from runs.record.sweep_folder import Sweep
 from runs.record.variants import differing_settings
 from runs.report import html
 from runs.report.overview import overviews

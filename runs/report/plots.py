@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from runs.claims.blocks import Senses, blocks
+from runs.claims.blocks import blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import PaperMetrics
 from runs.figures import COLOURS, png, sheet
 from runs.names import natural_order, safe_name
 from runs.record.curves import Curve, curves
+from runs.record.in_common import Senses
 from runs.record.searches import Group, Searches
 from runs.record.sweep_folder import Sweep
 from runs.text import shortened

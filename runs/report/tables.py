@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from runs.claims.blocks import Senses, blocks
+from runs.claims.blocks import blocks
 from runs.claims.metric import Metric
 from runs.claims.metrics import UNDECLARED, PaperMetrics
 from runs.claims.published import Published
+from runs.record.in_common import Senses
 
 REPORT_COLUMNS = ["paper", "experiment", "method", "metric", "mean", "ci_low", "ci_high", "n"]
 REPORT_COLUMNS += ["published", "published_source", "unit"]

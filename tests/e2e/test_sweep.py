@@ -191,6 +191,21 @@ def test_the_report_of_a_run_is_made_anew_too(launch: Launcher, tmp_path: Path) 
     assert executions(tmp_path / "journal").total() == 1
 
 
+def test_a_score_that_no_run_measures_is_doubted_first_and_costs_no_run(launch: Launcher) -> None:
+    search = ["experiment=lb_relax/one", "data=ilp/ca_demo", "data.count=1", "solver=lns/random"]
+    search += ["task.budget={seconds:null,evaluations:3}"]
+    wrong = launch(*search, "score=primal_bond")
+    assert wrong.returncode == 2
+    first, last = wrong.stderr.splitlines()[0], wrong.stderr.splitlines()[-1]
+    assert first.startswith("score=primal_bond: lb_relax declares no such metric; did you mean 'primal_bound'?")
+    assert last.startswith("error: score=primal_bond: this run measures no such metric, only ") and "is kept" in last
+    for words in ([*search, "score=primal_bound"], [*search, "-m", "score=primal_bound"]):
+        right = launch(*words)
+        assert right.returncode == 0 and "score" not in right.stderr, right.stderr
+    about = [json.loads((path / "environment.json").read_text())["starts"] for path in launch.folders()]
+    assert about == [1, 1] and len({path.name for path in launch.folders()}) == 1, "one run, alone and in a sweep"
+
+
 def test_a_sweep_leaves_the_files_of_the_report_contract(launch: Launcher, tmp_path: Path) -> None:
     assert launch(*misbehaving(tmp_path / "journal", "seed=1,2,3")).returncode == 0
     folder = next(launch.outputs.rglob("sweep.json")).parent

@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 from runs.anytime import Trace
 from runs.claims.verdicts import Verdict
 from runs.compare import compare
-from runs.errors import SolverFailure
+from runs.errors import ConfigError, SolverFailure
 from runs.loggers.local import RunInfo
 from runs.loggers.log import RunLog
 from runs.record import instances
 from runs.record.instances import InstanceResult, result_path
-from runs.record.run_record import RunRecord, RunStatus, status
+from runs.record.run_record import RunRecord, RunStatus, score_of, status
 from runs.record.sweep_folder import load
 from runs.report.build import build
 from runs.text import printable
@@ -71,6 +71,42 @@ def test_metrics_that_are_no_numbers_are_named_and_a_run_of_nothing_else_has_fai
     assert status(tmp_path / "none") == RunStatus.FAILED
     with pytest.raises(SolverFailure, match="score=alpha: it is nan"):
         finished(tmp_path / "score", [], {"accuracy": 90.0, "alpha": np.nan}, score="alpha")
+
+
+def test_objectives_of_several_senses_or_scales_are_not_averaged_and_are_no_score(tmp_path: Path) -> None:
+    def result(index: int, value: float, maximize: bool) -> InstanceResult:
+        trace = Trace(maximize=maximize)
+        trace.record(1.0, 1, value)
+        return InstanceResult(index, f"set/{index}", {"primal_bound": value, "seconds": 1.0 + index}, trace=trace)
+
+    alike, senses, scales = (
+        [result(0, 4.0, False), result(1, value, maximize)]
+        for value, maximize in ((6.0, False), (6.0, True), (60.0, False))
+    )
+    assert instances.means(alike) == {"primal_bound": 5.0, "seconds": 1.5}
+    for results, reason in ((senses, "some instances are maximised, others minimised"), (scales, "differ in scale")):
+        assert instances.means(results) == {"seconds": 1.5}
+        assert reason in instances.not_averaged(results)["primal_bound"]
+    folder = finished(tmp_path / "run", senses, score="primal_bound")
+    assert status(folder) == RunStatus.FINISHED
+    record = json.loads((folder / "metrics.json").read_text())
+    assert score_of(record, "seconds") == 1.5 and score_of(record, None) is None
+    with pytest.raises(
+        ConfigError, match=r"score=primal_bound: not averaged: some instances are maximised.*run is kept"
+    ):
+        score_of(record, "primal_bound")
+    with pytest.raises(
+        ConfigError, match=r"score=gap: this run measures no such metric, only seconds. The run is kept"
+    ):
+        score_of(record, "gap")
+
+
+def test_methods_of_one_run_are_averaged_over_what_all_of_them_have() -> None:
+    found = [InstanceResult(i, f"text/{i}", {"cost": cost}, method="a") for i, cost in enumerate((1.0, 9.0))]
+    assert instances.means([*found, InstanceResult(0, "text/0", {"cost": 2.0}, method="b")]) == {
+        "cost/a": 1.0,
+        "cost/b": 2.0,
+    }
 
 
 def test_results_of_one_instance_by_several_methods_and_seeds_lie_in_files_of_their_own(tmp_path: Path) -> None:
