@@ -46,16 +46,21 @@ class AdditiveOracle(CostOracle):
     ) -> Float[np.ndarray, " shards"]:
         """ms of shards that hold something, each on a device."""
 
-    def compute(
-        self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int
-    ) -> Float[np.ndarray, " shards"]:
-        self.check(devices)
+    def sums(self, tables: EmbeddingTables, pieces: Pieces, shards: int) -> Described:
+        """What all pieces bring, by shard: (shards, features) and (shards, peaks)."""
         described = self.describe(tables, pieces.table, pieces.dim)
         added = np.column_stack(
             [np.bincount(pieces.shard, weights=column, minlength=shards) for column in described.added.T]
         )
         largest = np.zeros((shards, described.largest.shape[1]))
         np.maximum.at(largest, pieces.shard, described.largest)
+        return Described(added, largest)
+
+    def compute(
+        self, tables: EmbeddingTables, pieces: Pieces, shards: int, devices: int
+    ) -> Float[np.ndarray, " shards"]:
+        self.check(devices)
+        added, largest = self.sums(tables, pieces, shards)
         held = np.flatnonzero(np.bincount(pieces.shard, minlength=shards))
         found = np.zeros(shards)
         found[held] = self.fused(added[held], largest[held], held % devices)
