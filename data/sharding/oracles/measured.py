@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from runs.errors import SolverFailure, at_least
 from runs.store.cache import ArtifactCache, Collection, json_bytes, json_value, npz_arrays, npz_bytes
 
 SENTINEL_TABLES, SENTINEL_DIM = 8, 64
-"""Of the shard that every block measures again: the first tables of the pool."""
+"""Of the sentinel: the first tables of the pool."""
 SENTINELS = 2
 """How often it stands among the shards of a block."""
 ATTEMPTS = 4
@@ -33,11 +33,38 @@ Shard = tuple[Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"]]
 """Table and dimension of its pieces."""
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Raw times in ms of shards that took turns with the sentinel.
+
+    Parameters
+    ----------
+    shards
+        (shards, repeats)
+    sentinel
+        (sentinels, repeats)
+    """
+
+    shards: Float[np.ndarray, "shards repeats"]
+    sentinel: Float[np.ndarray, "sentinels repeats"]
+
+    @property
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sentinel in the first and in the second half of the turns."""
+        half = -(-self.sentinel.shape[1] // 2)
+        return self.sentinel[:, :half], self.sentinel[:, -half:]
+
+    def costs(self, timing: Timing, reference: float) -> Float[np.ndarray, " shards"]:
+        """ms at the speed at which the sentinel costs ``reference``."""
+        return timing.estimate(self.shards) * reference / timing.estimate(self.sentinel).mean()
+
+
 class MeasuredOracle(CostOracle):
     """Measures the shards of the plans it is asked for, each once on a machine of this make, and keeps the raw times.
 
-    Shards are measured in blocks, in turns with one that is the same in all blocks of a pool. A block is not believed in
-    which that shard costs over 10 % more or less than in the first.
+    Shards are measured in blocks, in turns with a sentinel, a shard that is the same in all blocks of a pool. A block is
+    dropped in which it costs over 10 % more or less in the second half of the turns than in the first. Other programs slow
+    whole blocks down: costs are those at the speed at which the sentinel costs what it did in the first block of all.
 
     Parameters
     ----------
@@ -68,7 +95,7 @@ class MeasuredOracle(CostOracle):
         communication: Communication,
         timing: Timing | None = None,
         cache: str | Path | None = None,
-        block: int = 16,
+        block: int = 64,
         machine: str | None = None,
         skew: bool = True,
     ) -> None:
@@ -123,40 +150,28 @@ class MeasuredOracle(CostOracle):
     ) -> Float[np.ndarray, "plans devices"]:
         return self.communication.forward_communication(tables, dim_sums, start)
 
-    def raw(self, tables: EmbeddingTables, shards: Sequence[Shard]) -> Float[np.ndarray, "shards repeats"]:
-        """Times in ms of shards that hold something, measured now as one block that is believed.
+    def measure(self, tables: EmbeddingTables, shards: Sequence[Shard]) -> Block:
+        """Shards that hold something, measured now as one block.
 
         Raises
         ------
         SolverFailure
-            None of some attempts is.
+            The sentinel moves in every attempt.
         """
         self.kernel.spare()
-        first = np.arange(min(SENTINEL_TABLES, len(tables)))
-        sentinel = first, np.full(len(first), SENTINEL_DIM)
-        name = _key([fingerprint(tables, table) for table in range(len(tables))], *sentinel)
-        operations = [self.kernel.operation(tables, *shard) for shard in [*[sentinel] * SENTINELS, *shards]]
+        operations = [self.kernel.operation(tables, *shard) for shard in [*[_sentinel(tables)] * SENTINELS, *shards]]
         moved = []
         for attempt in range(ATTEMPTS):
             raw = self.timing.run(operations, self.kernel.device, seed=attempt)
-            cost = float(self.timing.estimate(raw[:SENTINELS]).mean())
-            reference = self._reference(f"sentinel-{name}", cost, tables.batch)
-            if abs(cost - reference) <= STEADY * reference:
-                return raw[SENTINELS:]
-            moved.append(f"{cost:.4g}")
+            block = Block(raw[SENTINELS:], raw[:SENTINELS])
+            first, second = (float(self.timing.estimate(half).mean()) for half in block.halves)
+            if abs(first - second) <= STEADY * min(first, second):
+                return block
+            moved.append(f"from {first:.4g} to {second:.4g}")
         raise SolverFailure(
-            f"the shard that every block measures again took {', '.join(moved)} ms, and {reference:.4g} in the first block; "
-            "a block is not believed that is off by more than 10 %: measure while less is running, raise "
-            "device.timing.repeats, or use another paths.cache to begin anew"
+            f"in a block of measurements the shard that stays the same moved {', '.join(moved)} ms, and a block in which it "
+            "moves by over 10 % is dropped: measure while less is running, or raise device.timing.repeats"
         )
-
-    def _reference(self, item: str, cost: float, batch: int) -> float:
-        """What the sentinel cost in the first block of all."""
-        if item not in self.sentinels:
-            stored = self._collection(batch)
-            payload = json_bytes(cost) if stored is None else stored.get_or_make(item, lambda: json_bytes(cost))
-            self.sentinels[item] = float(json_value(payload))
-        return self.sentinels[item]
 
     def _costs(self, tables: EmbeddingTables, shards: Mapping[str, Shard], keys: Sequence[str]) -> list[float]:
         """By key: known, stored or measured."""
@@ -168,21 +183,34 @@ class MeasuredOracle(CostOracle):
                 if payload is None:
                     missing.append(key)
                 else:
-                    self._learn(key, payload)
+                    self._learn(key, payload, tables)
         for begin in range(0, len(missing), self.block):
             chunk = missing[begin : begin + self.block]
-            for key, raw in zip(chunk, self.raw(tables, [shards[key] for key in chunk]), strict=True):
-                payload = npz_bytes({"raw": raw})
+            block = self.measure(tables, [shards[key] for key in chunk])
+            for key, raw in zip(chunk, block.shards, strict=True):
+                payload = npz_bytes({"shards": raw[None], "sentinel": block.sentinel})
                 if stored is not None:
                     with stored.claim(key) as mine:
                         if mine and stored.get(key) is None:
                             stored.put(key, payload)
                     payload = stored.get(key) or payload  # another process may have been first
-                self._learn(key, payload)
+                self._learn(key, payload, tables)
         return [self.known[key] for key in keys]
 
-    def _learn(self, key: str, payload: bytes) -> None:
-        self.known[key] = float(self.timing.estimate(npz_arrays(payload)["raw"]))
+    def _learn(self, key: str, payload: bytes, tables: EmbeddingTables) -> None:
+        block = Block(**npz_arrays(payload))
+        self.known[key] = float(block.costs(self.timing, self._reference(tables, block))[0])
+
+    def _reference(self, tables: EmbeddingTables, block: Block) -> float:
+        """What the sentinel cost in the first block of all."""
+        table, dim = _sentinel(tables)
+        item = "sentinel-" + _key({int(each): fingerprint(tables, int(each)) for each in table}, table, dim)
+        if item not in self.sentinels:
+            cost = json_bytes(float(self.timing.estimate(block.sentinel).mean()))
+            stored = self._collection(tables.batch)
+            payload = cost if stored is None else stored.get_or_make(item, lambda: cost)
+            self.sentinels[item] = float(json_value(payload))
+        return self.sentinels[item]
 
     def _collection(self, batch: int) -> Collection | None:
         """Of this machine, kernel and batch alone."""
@@ -191,13 +219,18 @@ class MeasuredOracle(CostOracle):
         )
 
 
+def _sentinel(tables: EmbeddingTables) -> Shard:
+    first = np.arange(min(SENTINEL_TABLES, len(tables)))
+    return first, np.full(len(first), SENTINEL_DIM)
+
+
 def _sorted(names: Sequence[str], pieces: Pieces, part: Int[np.ndarray, " some"]) -> Shard:
     """The pieces of one shard, in the same order whatever order they came in."""
     order = sorted(part.tolist(), key=lambda i: (names[int(pieces.table[i])], int(pieces.dim[i])))
     return pieces.table[order], pieces.dim[order]
 
 
-def _key(names: Sequence[str], table: np.ndarray, dim: np.ndarray) -> str:
+def _key(names: Sequence[str] | Mapping[int, str], table: np.ndarray, dim: np.ndarray) -> str:
     """Of the pieces of a shard, whatever their order and their tables' names."""
-    content = sorted((names[each], int(width)) for each, width in zip(table, dim, strict=True))
+    content = sorted((names[int(each)], int(width)) for each, width in zip(table, dim, strict=True))
     return hashlib.sha256(repr(content).encode()).hexdigest()[:32]

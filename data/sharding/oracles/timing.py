@@ -19,6 +19,10 @@ STEADY = 0.1
 """By how much the cost of one and the same shard may move, as a fraction, before a block is not believed."""
 
 
+ALLOCATED_BYTES = 31 * 2**20
+"""Just below the largest threshold of glibc (32 MiB)."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """How often each operation is run, and what of that counts.
@@ -52,6 +56,7 @@ class Timing:
     ) -> Float[np.ndarray, "operations repeats"]:
         """Raw times in ms; in each turn the operations come in an order of their own."""
         rng = np.random.default_rng(seed)
+        settle_allocator()
         flushed = torch.zeros(int(self.flush_mb * 2**18), device=device)
         timed = _on_gpu if device == "cuda" else _on_processor
         found = np.empty((len(operations), self.repeats))
@@ -71,6 +76,14 @@ class Timing:
         if self.smallest is None:
             return np.median(raw, axis=-1)
         return np.sort(raw, axis=-1)[..., : self.smallest].mean(axis=-1)
+
+
+def settle_allocator() -> None:
+    """Let glibc keep what operations give back: a large block that was freed raises the sizes up to which it does.
+
+    Until then every operation would pay for fresh pages, and the first block of measurements be dearer than all others.
+    """
+    torch.empty(ALLOCATED_BYTES // 4).fill_(0.0)
 
 
 def _on_processor(step: Callable[[], None]) -> float:

@@ -20,7 +20,7 @@ from data.sharding.oracles.eager import Eager
 from data.sharding.oracles.fbgemm import Fbgemm
 from data.sharding.oracles.kernel import Kernel, Operation
 from data.sharding.oracles.machine import this_machine
-from data.sharding.oracles.measured import MeasuredOracle
+from data.sharding.oracles.measured import SENTINELS, Block, MeasuredOracle
 from data.sharding.oracles.timing import Timing
 from data.sharding.plan import Pieces
 from data.sharding.table_law import LookupLaw
@@ -142,9 +142,9 @@ class Counted(MeasuredOracle):
 
     measured = 0
 
-    def raw(self, tables: EmbeddingTables, shards: Any) -> np.ndarray:
+    def measure(self, tables: EmbeddingTables, shards: Any) -> Block:
         self.measured += len(shards)
-        return super().raw(tables, shards)
+        return super().measure(tables, shards)
 
 
 @pytest.fixture
@@ -200,18 +200,34 @@ def test_a_cost_of_another_machine_is_never_used(
     assert other_timing.measured == 1
 
 
-def test_a_block_in_which_the_sentinel_moved_is_not_believed(
-    tables: EmbeddingTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    times = iter([1.0, *[2.0] * 4, 2.0, 1.05])
+def drifting(speeds: list[tuple[float, float]]) -> Any:
+    """Runs whose times in the two halves of the turns are these, and twice as much for all but the sentinel."""
+    left = iter(speeds)
 
     def run(timing: Timing, operations: list[Any], device: str, seed: int = 0) -> np.ndarray:
-        return np.full((len(operations), timing.repeats), next(times))
+        times = np.repeat(next(left), timing.repeats // 2)
+        return np.array([times * (1 + (number >= SENTINELS)) for number in range(len(operations))])
 
-    monkeypatch.setattr(Timing, "run", run)
-    oracle = MeasuredOracle(Eager(), gpu11(), QUICK, cache=tmp_path, block=1)
-    shards = [(np.array([table]), np.array([16])) for table in range(3)]
-    assert oracle.raw(tables, shards[:1]).tolist() == [[1, 1]]
-    with pytest.raises(SolverFailure, match=r"took 2, 2, 2, 2 ms, and 1 in the first block"):
-        oracle.raw(tables, shards[1:2])
-    assert oracle.raw(tables, shards[2:]).tolist() == [[1.05, 1.05]], "a second attempt was believed"
+    return run
+
+
+SHARDS = [(np.array([table]), np.array([16])) for table in range(3)]
+
+
+def test_a_block_is_dropped_in_which_the_sentinel_moves(
+    tables: EmbeddingTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Timing, "run", drifting([(1, 1.2), (2, 2.1), (1, 2), (1, 2), (1, 2), (3, 2)]))
+    oracle = MeasuredOracle(Eager(), gpu11(), QUICK)
+    assert oracle.measure(tables, SHARDS[:1]).shards.tolist() == [[4, 4.2]], "a second attempt was steady"
+    with pytest.raises(SolverFailure, match=r"moved from 1 to 2, from 1 to 2, from 1 to 2, from 3 to 2 ms"):
+        oracle.measure(tables, SHARDS[:1])
+
+
+def test_costs_are_those_at_the_speed_of_the_first_block(
+    tables: EmbeddingTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Timing, "run", drifting([(1, 1), (3, 3)]))
+    two = Pieces(np.array([0, 1]), np.array([16, 16]), np.array([0, 1]))
+    assert MeasuredOracle(Eager(), gpu11(), QUICK, tmp_path, block=1).compute(tables, two, 2, 2).tolist() == [2, 2]
+    assert MeasuredOracle(Eager(), gpu11(), QUICK, tmp_path).compute(tables, two, 2, 2).tolist() == [2, 2]
