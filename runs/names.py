@@ -108,12 +108,16 @@ def jobs_at_once(threads: int | None) -> int:
     return max(1, cores // (threads or cores))
 
 
-def json_of(*paths: str, _root_: DictConfig) -> str:
+def json_of(*paths: str, _root_: DictConfig, _parent_: DictConfig) -> str:
     """The resolved nodes at ``paths``, by path, as JSON; an absent one is null.
 
-    Where they name files, their content is there too, under ``inputs``.
+    A path that begins with dots is relative, ``.x`` beside the text itself, and is known by what follows the dots: the same
+    part of a configuration has the same JSON wherever it stands. Where nodes name files, their content is there too, under
+    ``inputs``.
     """
-    nodes: dict[str, Any] = {path: OmegaConf.select(_root_, path) for path in paths}
+    nodes: dict[str, Any] = {
+        path.lstrip("."): OmegaConf.select(_parent_ if path.startswith(".") else _root_, path) for path in paths
+    }
     plain = {
         path: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
         for path, node in nodes.items()
@@ -131,7 +135,7 @@ def newest_sweep(experiment: str) -> str | None:
 
 
 def measured(function: str, *arguments: Any) -> Any:
-    """What a function of the package ``data``, called by its dotted name, finds out from its arguments.
+    """What a function of the package ``data``, called by its dotted name, finds out from its arguments: a value or a list.
 
     Raises
     ------
@@ -141,7 +145,8 @@ def measured(function: str, *arguments: Any) -> Any:
     module, _, name = function.rpartition(".")
     if not module.startswith("data."):
         raise ConfigError(f"${{measured:{function}}} names no function of data; what others do is not asked for here")
-    return getattr(importlib.import_module(module), name)(*arguments)
+    found = getattr(importlib.import_module(module), name)(*arguments)
+    return OmegaConf.create(found) if isinstance(found, list) else found
 
 
 def register_resolvers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -13,7 +15,38 @@ AUTHORS = tuple(sorted([*(f"bin_{i}" for i in range(BINS)), "dim", "pooling_fact
 """The authors' features in their order, that of the names: bin_0, bin_1, bin_10, ..."""
 LOG = (*(f"bin_{i}" for i in range(BINS)), "log_dim", "log_pooling", "log_rows", "dim_pooling", "gib", "unique_dim")
 """Ours: on logarithmic scales, and the products that memory traffic follows."""
-FEATURES = {"authors": AUTHORS, "log": LOG}
+LOAD = ("pieces", "dim", "pooling_factor", "dim_pooling")
+"""What simple rules add up; the first is 1."""
+FEATURES = {"authors": AUTHORS, "log": LOG, "load": LOAD}
+
+
+def names_of(kind: str) -> list[str]:
+    """The names of features in their order.
+
+    Raises
+    ------
+    ConfigError
+        There are no such features.
+    """
+    if kind not in FEATURES:
+        raise ConfigError(f"features is '{kind}'; choose {', '.join(FEATURES)}")
+    return list(FEATURES[kind])
+
+
+def kind_of(names: Sequence[str]) -> str:
+    """The features that have these names in this order.
+
+    Raises
+    ------
+    ConfigError
+        There are none: the order differs from all.
+    """
+    for kind, known in FEATURES.items():
+        if known == tuple(names):
+            return kind
+    raise ConfigError(
+        f"a network was trained on the features {', '.join(names)}; none of {', '.join(FEATURES)} has these in this order"
+    )
 
 
 def piece_features(
@@ -26,11 +59,11 @@ def piece_features(
     ConfigError
         There are no such features.
     """
-    if kind not in FEATURES:
-        raise ConfigError(f"features is '{kind}'; choose {', '.join(FEATURES)}")
+    names = names_of(kind)
     rows, pooling, width = tables.rows[table].astype(float), tables.pooling_factor[table], dim.astype(float)
     columns = {f"bin_{i}": bins for i, bins in enumerate(tables.reuse_bins[table].T)}
     columns |= {
+        "pieces": np.ones(len(width)),
         "dim": width,
         "pooling_factor": pooling,
         "row": rows,
@@ -41,4 +74,4 @@ def piece_features(
         "gib": rows * width * 4 / GIB,
         "unique_dim": tables.unique_bins.sum(1)[table] * width / tables.batch,
     }
-    return np.column_stack([columns[name] for name in FEATURES[kind]])
+    return np.column_stack([columns[name] for name in names])

@@ -33,6 +33,22 @@ def test_json_of_holds_resolved_nodes_and_nothing_else_of_the_configuration() ->
     assert cfg.key != before
 
 
+def test_json_of_relative_paths_is_the_same_wherever_a_part_of_the_configuration_stands() -> None:
+    register_resolvers()
+    part = {"seed": 3, "task": {"rate": 0.1, "key": "${json_of:..seed,..model,.rate}"}, "model": {"width": 8}}
+    cfg = OmegaConf.create({**part, "inner": {"one": {**part, "model": {"width": 4}}, "other": part}})
+    assert json.loads(cfg.task.key) == {"seed": 3, "model": {"width": 8}, "rate": 0.1}
+    assert cfg.inner.other.task.key == cfg.task.key
+    assert json.loads(cfg.inner.one.task.key) == {"seed": 3, "model": {"width": 4}, "rate": 0.1}
+
+
+def test_a_measured_list_is_resolved_like_any_other() -> None:
+    register_resolvers()
+    cfg = OmegaConf.create({"names": "${measured:data.sharding.features.names_of,load}"})
+    OmegaConf.resolve(cfg)
+    assert cfg.names == ["pieces", "dim", "pooling_factor", "dim_pooling"]
+
+
 def test_the_newest_sweep_is_the_one_begun_last_of_this_experiment(tmp_path: Path) -> None:
     register_resolvers()
     cfg = OmegaConf.create({"outputs": str(tmp_path), "sweep": '${newest_sweep:"${outputs}/a paper/figure"}'})
