@@ -28,7 +28,7 @@ from tasks.images.online_probe import OnlineProbe
 from tasks.images.parameter_groups import LRRule, decayed_and_not, lr_factor
 from tasks.images.protocols.suite import Suite
 from tasks.images.training_figure import training_figure
-from tasks.images.training_length import TrainingLength
+from tasks.training_length import TrainingLength
 
 
 class SelfSupervised(lightning.LightningModule):

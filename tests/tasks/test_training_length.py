@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.images.training_length import TrainingLength
+from tasks.training_length import TrainingLength
 
 
 @pytest.mark.parametrize(
