@@ -16,13 +16,22 @@ DIMS = DIM_UNIT * 2 ** np.arange(6)
 
 
 def shard_samples(
-    pool: EmbeddingTables, count: int, rng: np.random.Generator, most: int = 15, memory: int = 4 * GIB
+    pool: EmbeddingTables,
+    count: int,
+    rng: np.random.Generator,
+    most: int = 15,
+    memory: int = 4 * GIB,
+    dims: Int[np.ndarray, " tables"] | None = None,
 ) -> Pieces:
-    """Shards of 1 to ``most`` tables of any dimension, with replacement; one larger than ``memory`` bytes is drawn anew."""
+    """Shards of 1 to ``most`` tables, with replacement; one larger than ``memory`` bytes is drawn anew.
+
+    A table has any of :data:`DIMS`, or always its own of ``dims``.
+    """
     found: list[tuple[Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"]]] = []
     while len(found) < count:
         size = rng.integers(1, most + 1)
-        table, dim = rng.integers(len(pool), size=size), rng.choice(DIMS, size=size)
+        table = rng.integers(len(pool), size=size)
+        dim = rng.choice(DIMS, size=size) if dims is None else dims[table]
         if pool.rows[table] @ dim * 4 <= memory:
             found.append((table, dim))
     shard = np.repeat(np.arange(count), [len(table) for table, _ in found])
@@ -50,11 +59,12 @@ def communication_samples(
     Each goes to any device with a probability that is drawn once for a sample, else to that of the least sum, so that all
     degrees of balance occur; ``balanced`` leaves the unbalanced ones out.
     """
-    sums, start = np.zeros((count, devices)), np.zeros((count, devices))
-    for sample in range(count):
-        anywhere = 0.0 if balanced else rng.uniform()
-        for dim in np.sort(rng.choice(DIMS, size=rng.integers(fewest, most + 1)))[::-1]:
-            device = rng.integers(devices) if rng.uniform() < anywhere else np.argmin(sums[sample])
-            sums[sample, device] += dim
-        start[sample] = rng.integers(0, rng.integers(1, 20), size=devices)
+    tables = rng.integers(fewest, most + 1, size=count)
+    dims = np.where(np.arange(most) < tables[:, None], rng.choice(DIMS, size=(count, most)), 0)
+    anywhere = np.zeros(count) if balanced else rng.uniform(size=count)
+    sums, sample = np.zeros((count, devices)), np.arange(count)
+    for dim in -np.sort(-dims, axis=1).T:
+        drawn, at_random = rng.integers(devices, size=count), rng.uniform(size=count) < anywhere
+        sums[sample, np.where(at_random, drawn, sums.argmin(axis=1))] += dim
+    start = rng.integers(0, rng.integers(1, 20, size=(count, 1)), size=(count, devices)).astype(float)
     return Communications(sums, start - start.min(axis=1, keepdims=True))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jaxtyping import Float
-from torch import Tensor, cat, nn
+from torch import Tensor, cat
 
 from models.encoders.mlp import Standardize, mlp
+from models.regressor import Predictor
 
 
-class CommunicationCost(nn.Module):
+class CommunicationCost(Predictor):
     """From the sums of dimensions, and for the forward pass the moments at which devices begin, to ms for each device.
 
     Parameters
@@ -34,6 +35,12 @@ class CommunicationCost(nn.Module):
         inputs = devices * (1 + starts)
         self.standardize = Standardize(inputs)
         self.layers = mlp([inputs, *widths, devices])
+
+    def fit_inputs(  # type: ignore[override]
+        self, dim_sums: Float[Tensor, "plans devices"], start: Float[Tensor, "plans devices"] | None = None
+    ) -> None:
+        """Standardise over all samples."""
+        self.standardize.fit(self.inputs(dim_sums, start))
 
     def inputs(
         self, dim_sums: Float[Tensor, "plans devices"], start: Float[Tensor, "plans devices"] | None = None

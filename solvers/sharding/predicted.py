@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from data.sharding.features import piece_features
+from data.sharding.features import names_of, piece_features
 from data.sharding.oracles.additive import AdditiveOracle, Described
 from data.sharding.tables import EmbeddingTables
 from models.sharding.communication import CommunicationCost
-from models.sharding.compute import ComputeCost
+from models.sharding.sum_of_pieces import SumOfPieces
 from runs.errors import ConfigError
 
 
@@ -27,15 +27,25 @@ class PredictedCosts(AdditiveOracle):
         For a number of devices.
     features
         What ``compute`` sees of a piece, see :data:`data.sharding.features.FEATURES`.
+
+    Raises
+    ------
+    ConfigError
+        ``compute`` was trained on other features, or on these in another order.
     """
 
     def __init__(
         self,
-        compute: ComputeCost,
+        compute: SumOfPieces,
         backward: CommunicationCost,
         forward: CommunicationCost,
         features: str = "authors",
     ) -> None:
+        if compute.names is not None and list(compute.names) != names_of(features):
+            raise ConfigError(
+                f"the compute network was trained on the features {', '.join(compute.names)}, in this order; those of "
+                f"'{features}' are {', '.join(names_of(features))}"
+            )
         self.pieces = copy.deepcopy(compute).double().eval()
         self.backward, self.forward = (copy.deepcopy(network).double().eval() for network in (backward, forward))
         self.features = features

@@ -8,8 +8,11 @@ import torch
 from torch import nn
 
 from models.encoders.mlp import Standardize, mlp
+from models.regressor import Regressor
+from models.sharding.affine import AffineCost
 from models.sharding.communication import CommunicationCost
 from models.sharding.compute import ComputeCost
+from models.sharding.sum_of_pieces import SumOfPieces
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -35,16 +38,38 @@ def test_standardised_samples_have_mean_0_and_spread_1_and_the_constants_are_sav
 
 
 @torch.no_grad()
-def test_a_shard_costs_the_same_in_any_order_and_beside_any_other() -> None:
+@pytest.mark.parametrize("network", [ComputeCost(), AffineCost(20)], ids=["network", "affine"])
+def test_a_shard_costs_the_same_in_any_order_and_beside_any_other(network: SumOfPieces) -> None:
+    features = torch.randn(6, 20, generator=seeded()).double()
+    network = network.double()
+    pieces = torch.tensor([[0, 1, 2, 2], [-1, -1, -1, -1], [3, 4, -1, -1], [5, -1, -1, -1]])
+    found = network(features, pieces)
+    torch.testing.assert_close(network(features, pieces[:, [2, 3, 0, 1]]), found)
+    torch.testing.assert_close(network(features[:3], pieces[:1]), found[:1])
+    assert found[1] == 0
+    alone = network.price(network.encode(features[3:5]).sum(0, keepdim=True))
+    assert float(alone[0]) == pytest.approx(float(found[2]))
+
+
+def test_inputs_are_standardised_over_the_pieces_that_occur_each_once() -> None:
+    features = torch.randn(5, 3, generator=seeded())
+    network = ComputeCost(["a", "b", "c"])
+    network.fit_inputs(features, torch.tensor([[0, 0, 0], [0, 3, -1]]))
+    torch.testing.assert_close(network.standardize.mean, features[[0, 3]].mean(0))
+    assert network.names == ("a", "b", "c") and network.features == 3
+
+
+def test_least_squares_finds_an_affine_law_and_has_nothing_to_descend() -> None:
     generator = seeded()
-    network, pieces = ComputeCost().double(), torch.randn(6, 20, generator=generator).double()
-    shard = torch.tensor([0, 0, 0, 2, 2, 3])
-    found = network(pieces, shard, 5)
-    order = torch.tensor([4, 2, 5, 0, 3, 1])
-    torch.testing.assert_close(network(pieces[order], shard[order], 5), found)
-    torch.testing.assert_close(network(pieces[:3], torch.zeros(3, dtype=torch.long), 1), found[:1])
-    assert found[1] == found[4] == 0
-    assert network.price(network.encode(pieces[3:5]).sum(0, keepdim=True))[0] == pytest.approx(float(found[2]))
+    features = torch.rand(30, 3, generator=generator) * torch.tensor([1.0, 1e3, 1e-3])
+    pieces = torch.randint(-1, 30, (200, 5), generator=generator)
+    pieces[:, 0] = pieces[:, 0].clamp_min(0)
+    sums = torch.stack([features[row[row >= 0]].sum(0) for row in pieces])
+    targets = sums @ torch.tensor([2.0, -0.5, 30.0]) + 7
+    regressor = Regressor(AffineCost(3))
+    assert not list(regressor.parameters())
+    regressor.fit({"features": features, "pieces": pieces}, targets)
+    torch.testing.assert_close(regressor(features=features, pieces=pieces), targets, rtol=1e-4, atol=1e-2)
 
 
 @pytest.mark.parametrize("starts", [False, True])

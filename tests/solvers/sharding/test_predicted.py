@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from data.sharding.features import piece_features
+from data.regression.samples import SampleSource
+from data.sharding.cost_samples import CommunicationCosts, ShardCosts
+from data.sharding.features import names_of, piece_features
 from data.sharding.oracles.analytical import gpu11
 from data.sharding.plan import Plan
 from data.sharding.problem import GIB, ShardingProblem
-from data.sharding.samples import communication_samples, shard_samples
 from data.sharding.table_law import law_tables
 from data.sharding.tasks import BenchmarkTasks, problem_of
+from models.regressor import Predictor
 from models.sharding.communication import CommunicationCost
 from models.sharding.compute import ComputeCost
 from runs.errors import ConfigError
@@ -27,42 +27,34 @@ POOL, DEVICE = law_tables(150, seed=4), gpu11()
 SAMPLES = 3000
 
 
-def fitted(network: nn.Module, loss: Callable[[Tensor], Tensor], epochs: int) -> None:
+def fitted(network: Predictor, source: SampleSource, epochs: int) -> None:
+    samples = source.shard(0)
+    count = len(samples)
+    inputs = {name: torch.tensor(values) for name, values in samples.inputs.items()}
+    inputs = {name: values.float() if values.is_floating_point() else values.long() for name, values in inputs.items()}
+    shared = {name: torch.tensor(values).float() for name, values in source.shared().items()}
+    targets = torch.tensor(samples.targets).float()
+    network.fit_inputs(**shared, **inputs)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(epochs, 1))
     for _ in range(epochs):
-        for batch in torch.randperm(SAMPLES).split(256):
+        for batch in torch.randperm(count).split(256):
             optimizer.zero_grad()
-            loss(batch).backward()
+            found = network(**shared, **{name: values[batch] for name, values in inputs.items()})
+            nn.functional.mse_loss(found, targets[batch]).backward()
             optimizer.step()
         schedule.step()
 
 
 def costs(epochs: int) -> PredictedCosts:
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    pieces = shard_samples(POOL, SAMPLES, rng)
-    features = torch.tensor(piece_features(POOL, pieces.table, pieces.dim, "log")).float()
-    target = torch.tensor(DEVICE.compute(POOL, pieces, SAMPLES, SAMPLES)).float()
-    compute = ComputeCost(features.shape[1])
-    compute.standardize.fit(features)
-    first = np.searchsorted(pieces.shard, np.arange(SAMPLES + 1))
-
-    def computing(batch: Tensor) -> Tensor:
-        places = np.concatenate([np.arange(first[i], first[i + 1]) for i in batch.tolist()])
-        shard = torch.tensor(np.repeat(np.arange(len(batch)), np.diff(first)[batch]))
-        return nn.functional.mse_loss(compute(features[places], shard, len(batch)), target[batch])
-
-    sums, start = (torch.tensor(x).float() for x in communication_samples(4, SAMPLES, rng))
+    count = SAMPLES if epochs else 100
+    compute = ComputeCost(names_of("log"))
     backward = CommunicationCost(4, starts=False, ordered=True)
     forward = CommunicationCost(4, starts=True, ordered=True)
-    backward.standardize.fit(backward.inputs(sums))
-    forward.standardize.fit(forward.inputs(sums, start))
-    sent = torch.tensor(DEVICE.backward_communication(POOL, sums.double().numpy())).float()
-    received = torch.tensor(DEVICE.forward_communication(POOL, sums.double().numpy(), start.double().numpy())).float()
-    fitted(compute, computing, epochs)
-    fitted(backward, lambda b: nn.functional.mse_loss(backward(sums[b]), sent[b]), epochs)
-    fitted(forward, lambda b: nn.functional.mse_loss(forward(sums[b], start[b]), received[b]), epochs)
+    fitted(compute, ShardCosts(lambda: POOL, DEVICE, "log", per_shard=count), epochs)
+    for direction, network in (("backward", backward), ("forward", forward)):
+        fitted(network, CommunicationCosts(lambda: POOL, DEVICE, 4, direction, per_shard=count), epochs)
     return PredictedCosts(compute, backward, forward, "log")
 
 
@@ -97,7 +89,8 @@ def test_predictions_of_a_plan_are_those_of_its_shards_and_empty_ones_cost_nothi
     assert (found.compute[0, 2:] == 0).all()
     chosen = np.flatnonzero(np.array(plan.devices) == 1)
     features = torch.tensor(piece_features(problem.tables, chosen, problem.dims[chosen], "log"))
-    alone = model.pieces(features, torch.zeros(len(chosen), dtype=torch.long), 1)
+    with torch.no_grad():
+        alone = model.pieces(features, torch.arange(len(chosen))[None])
     assert found.compute[0, 1] == pytest.approx(float(alone))
 
 
@@ -106,3 +99,11 @@ def test_networks_of_another_number_of_devices_are_refused() -> None:
     other = ShardingProblem("eight", problem.tables, problem.dims, np.full(8, 4 * GIB), DEVICE)
     with pytest.raises(ConfigError, match="the communication network is for 4 devices, and the task has 8"):
         NeuroShard().solve(other, budget=Budget(seconds=1), scorer=costs(0), rng=np.random.default_rng(0))
+
+
+def test_a_network_that_was_trained_on_other_features_or_another_order_is_refused() -> None:
+    model = costs(0)
+    names = names_of("log")
+    for other in (names_of("authors"), names[1:] + names[:1]):
+        with pytest.raises(ConfigError, match="the compute network was trained on the features"):
+            PredictedCosts(ComputeCost(other), model.backward, model.forward, "log")
