@@ -1,0 +1,88 @@
+"""A regression that another run needs: trained inside it, once for all that need the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from data.loading import place
+from data.regression.module import RegressionData
+from models.regressor import Regressor
+from runs.record.callbacks import HeedStop, KeepLast, StopOnNonFiniteLoss
+from runs.record.training_checkpoint import recovered_last
+from tasks.regression import Regression
+
+FOLDER = "pretraining"
+
+
+class Pretrained:
+    """A training with a configuration of its own, laid out like that of a run.
+
+    Parameters
+    ----------
+    model
+        What is trained.
+    data
+        What it learns from.
+    task
+        Called with the model; makes the training.
+    trainer
+        ``max_epochs``, and whatever else ``pytorch_lightning.Trainer`` takes.
+    hardware
+        ``accelerator`` and ``precision`` of the run; the training takes one device.
+    seed
+        Of the training, which the other parts refer to.
+    """
+
+    def __init__(
+        self,
+        model: Regressor,
+        data: RegressionData,
+        task: Callable[..., Regression],
+        trainer: Mapping[str, Any],
+        hardware: Mapping[str, Any],
+        seed: int = 0,
+    ) -> None:
+        self.task = task(model=model)
+        self.samples, self.trainer, self.hardware = data, dict(trainer), dict(hardware)
+        self.seed = seed
+
+    def network(self, folder: Path) -> Regressor:
+        """The best network, from the cache or trained now; a killed training goes on where the run is started again.
+
+        Parameters
+        ----------
+        folder
+            Of the run that needs it; the network is left there, for other runs.
+        """
+        if any(parameter.requires_grad for parameter in self.task.parameters()):
+            _, rank = place()
+            own = folder / FOLDER / (f"{self.task.once.name}-{rank}" if rank else self.task.once.name)
+            own.mkdir(parents=True, exist_ok=True)
+            last = recovered_last(own)
+            with torch.inference_mode(False), torch.enable_grad():
+                self._trainer(own).fit(self.task, datamodule=self.samples, ckpt_path=last, weights_only=True)
+            self.task.requires_grad_(False)
+        self.task.once.keep(folder, self.task.trained())
+        return self.task.best_model.eval()
+
+    def _trainer(self, folder: Path) -> lightning.Trainer:
+        return lightning.Trainer(
+            **self.trainer,
+            accelerator=self.hardware["accelerator"],
+            precision=self.hardware["precision"],
+            devices=1,
+            logger=False,
+            callbacks=[StopOnNonFiniteLoss(), KeepLast(), HeedStop()],
+            default_root_dir=folder,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            plugins=[LightningEnvironment()],
+        )
