@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -121,6 +122,7 @@ def _at_most(rates: Float[np.ndarray, "tables intervals"], counts: Float[np.ndar
     return np.where(counts < 0, 0.0, np.where(np.isinf(counts), 1.0, below))
 
 
+@cache
 def law_tables(count: int, seed: int, batch: int = 65_536, first: int = 0) -> EmbeddingTables:
     """Tables ``first`` to ``first + count - 1`` of an endless pool; a table does not depend on how many are drawn.
 

@@ -11,7 +11,16 @@ from tests.e2e.conftest import Launcher
 
 ALL = {choice.name: choice for choice in choices(CONF, "experiment/neuroshard")}
 ONE_TASK = ["data.count=1", "data.pool.count=60"]
+OF_SAMPLES = [
+    f"data.{each}.{setting}"
+    for each in ("samples", "test")
+    for setting in ("count=300", "source.per_shard=300", "source.pool.count=60")
+]
+BRIEFLY_TRAINED = ["data.batch_size=64", "trainer.max_epochs=1", *OF_SAMPLES]
 BRIEF = {
+    "pretrain_compute_small": ["sharding/costs=log,affine_load,affine_single", "~data.others", *BRIEFLY_TRAINED],
+    "pretrain_comm_small": ["sharding/direction=backward,forward", "sharding/communication=ordered", *BRIEFLY_TRAINED],
+    "figure_samples_small": ["~data.others", *BRIEFLY_TRAINED, "data.samples.count=150,300"],
     "table_main_small": ["sharding/method=dim,on_oracle", *ONE_TASK],
     "table_fast_links_small": ["sharding/method=on_oracle", *ONE_TASK],
     "figure_candidates_small": ["sharding/method=on_oracle", "solver.candidates=1,2", *ONE_TASK],
@@ -21,7 +30,7 @@ BRIEF = {
     "scale_small": ["sharding/method=dim", "data.pool.count=60", "data.tasks={fewest:200,most:200}"],
 }  # fmt: skip
 """What makes an experiment of laptop size brief."""
-SHOWN: dict[str, str] = {}
+SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse")
 """A metric that it must have, if not the share of tasks with a plan."""
 NEEDS: dict[str, list[str]] = {}
 """What an experiment cannot be composed without."""
