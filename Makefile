@@ -13,7 +13,7 @@ export WANDB_MODE ?= offline
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-slow gpu-test bench claims cluster-test browser clean
+.PHONY: help demo test lint test-slow gpu-test bench claims cluster-test torchrec browser clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -54,6 +54,10 @@ claims: $(READY) ## every paper's small sweeps (resumable), then the ledger of c
 
 cluster-test: $(READY) ## every launcher for real: joblib, submitit, ray, and SLURM where it can be started
 	REPRISE_SLURM_START="$(abspath $(wildcard ../shared/tools/start_slurm.sh))" "$(BIN)/python" -m pytest -m cluster -vv -rs --durations=0 tests/e2e/test_cluster.py
+
+# Its metadata pins an old torchmetrics and asks for the CUDA build of FBGEMM; the planner needs neither.
+torchrec: $(READY) ## TorchRec 1.8.0, whose planner NeuroShard is compared with (44 MB)
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps torchrec==1.8.0 tensordict==0.15.3 pyvers==0.2.3 pyre-extensions==0.0.32 typing-inspect==0.9.0 fbgemm-gpu-cpu==1.8.0
 
 clean: ## remove the environment and every result
 	rm -rf .venv outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -92,6 +94,20 @@ def of_torchrec(content: Any, where: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["table", "first_column", "dim", "device", "table_rows"])
 
 
+def torchrec(module: str) -> ModuleType:
+    """A module of TorchRec.
+
+    Raises
+    ------
+    MissingDependency
+        It cannot be imported.
+    """
+    try:
+        return importlib.import_module(f"torchrec.{module}")
+    except ImportError as error:
+        raise MissingDependency(f"torchrec cannot be imported ({error}); 'make torchrec' installs it") from error
+
+
 def sharding_plan(content: Mapping[str, Any]) -> Any:
     """TorchRec's own ``ShardingPlan`` from the JSON, for ``DistributedModelParallel(model, plan=...)``.
 
@@ -100,10 +116,7 @@ def sharding_plan(content: Mapping[str, Any]) -> Any:
     MissingDependency
         TorchRec is not installed.
     """
-    try:
-        from torchrec.distributed import types
-    except ImportError as error:
-        raise MissingDependency(f"torchrec cannot be imported ({error}); 'make torchrec' installs it") from error
+    types = torchrec("distributed.types")
     return types.ShardingPlan(
         {
             module: types.EmbeddingModuleShardingPlan(

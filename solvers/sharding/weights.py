@@ -45,9 +45,10 @@ def torchrec_costs(
     bandwidths: Bandwidths,
 ) -> Float[np.ndarray, " pieces"]:
     """ms of each piece alone by TorchRec's model of tables that lie whole on a device; a shard costs their sum."""
-    width, lookups = dim.astype(float), tables.pooling_factor[table] * tables.batch
+    width, pooling = dim.astype(float), tables.pooling_factor[table]
+    lookups = pooling * tables.batch
     penalty = np.where(width < 64, NARROW, np.where(width < 128, HALF_BLOCK, 1.0))
-    written = FLOAT_BYTES * tables.batch * width
+    written = FLOAT_BYTES * tables.batch * width * np.minimum(pooling, 1)
     moved = lookups * (INDEX_BYTES + FLOAT_BYTES * np.maximum(width, LEAST_DIM)) + written
     return moved * penalty / bandwidths.memory * (1 + BACKWARD) + 2 * written / bandwidths.link
 

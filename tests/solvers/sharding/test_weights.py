@@ -52,11 +52,13 @@ def test_a_piece_weighs_what_a_table_of_its_dimension_does() -> None:
 
 
 @pytest.mark.parametrize(("dim", "penalty", "read"), [(16, 1.75, 32), (64, 1.15, 64), (128, 1.0, 128)])
-def test_the_model_of_torchrec_by_hand(dim: int, penalty: float, read: int) -> None:
-    batch, pooling = TABLES.batch, 50.0
-    moved = 8 * pooling * batch + 4 * pooling * batch * read + 4 * batch * dim
-    expected = moved * penalty / 4.5e8 * 3 + 2 * 4 * batch * dim / 6e6
-    found = torchrec_costs(TABLES, np.array([1]), np.array([dim]), Bandwidths(4.5e8, 6e6))
+@pytest.mark.parametrize("pooling", [0.25, 50.0])
+def test_the_model_of_torchrec_by_hand(dim: int, penalty: float, read: int, pooling: float) -> None:
+    batch, tables = TABLES.batch, replace(TABLES, pooling_factor=np.array([1.0, pooling, 2.0]))
+    output = 4 * batch * dim * min(pooling, 1)
+    moved = 8 * pooling * batch + 4 * pooling * batch * read + output
+    expected = moved * penalty / 4.5e8 * 3 + 2 * output / 6e6
+    found = torchrec_costs(tables, np.array([1]), np.array([dim]), Bandwidths(4.5e8, 6e6))
     assert found[0] == pytest.approx(expected, rel=1e-12)
 
 
