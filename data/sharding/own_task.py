@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from data.sharding.oracles.oracle import CostOracle
 from data.sharding.own_module import module_tables
 from data.sharding.own_tables import OwnTables, read_tables
 from data.sharding.problem import ShardingProblem
+from data.sharding.tables import EmbeddingTables
 from runs.errors import ConfigError, at_least
 
 _log = logging.getLogger(__name__)
@@ -22,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class OwnProblem(ShardingProblem):
-    """A task whose ``notes`` say what was assumed of its tables."""
+    """A task whose ``assumptions`` say what was taken for granted of its tables, in sentences."""
 
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 def own_problem(
@@ -73,6 +74,8 @@ class OwnSharding(ProblemData):
         Mean lookups per sample of the tables of a module.
     batch
         Samples of a batch.
+    pool
+        Makes other tables, which networks that the search needs are trained on.
     name
         Of the task.
 
@@ -93,6 +96,7 @@ class OwnSharding(ProblemData):
         module: str | None = None,
         pooling_factor: float = 1.0,
         batch: int = 65_536,
+        pool: Callable[[], EmbeddingTables] | None = None,
         name: str = "own",
     ) -> None:
         super().__init__()
@@ -103,7 +107,7 @@ class OwnSharding(ProblemData):
         at_least("data.", devices=(devices, 1), batch=(batch, 1), pooling_factor=(pooling_factor, 0))
         memory_of(memory_gib, devices)
         self.device, self.devices, self.memory_gib = device, devices, memory_gib
-        self.path, self.module = path, module
+        self.path, self.module, self.pool = path, module, pool
         self.pooling_factor, self.batch, self.name = pooling_factor, batch, name
 
     def setup(self, stage: str | None = None) -> None:

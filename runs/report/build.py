@@ -24,6 +24,7 @@ from runs.environment import CONF
 from runs.errors import ConfigError, RepriseError
 from runs.files import atomic_write
 from runs.record.instances import write_parquet
+from runs.record.kept_files import kept_files, told
 from runs.record.outcomes import contradictions, outcomes
 from runs.record.run_record import RunStatus
 from runs.record.searches import ANYTIME_METRICS, Searches, with_anytime_metrics
@@ -31,7 +32,7 @@ from runs.record.sweep_folder import Sweep, load
 from runs.report.declared import Declared
 from runs.report.order import leading
 from runs.report.overview import MAX_LEADING
-from runs.report.page import render_report
+from runs.report.page import MAX_RUNS_WITH_FIGURES, render_report
 from runs.report.plots import Plot, curve_plots, metric_plots, swept_setting
 from runs.report.summary import ReportSummary
 from runs.report.tables import by_experiment, summarise
@@ -91,6 +92,7 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
     plots = _plots(sweep, searches, results, metrics, first, headlines, named)
     figures = _write_tables(sweep, results, table, judgements, agreeing, plots)
     html = sweep.folder / "report.html"
+    few = sweep.usable if len(sweep.usable) <= MAX_RUNS_WITH_FIGURES else []
     summary = ReportSummary(
         table=table,
         judgements=judgements,
@@ -103,6 +105,8 @@ def _build(sweep: Sweep, conf: Path) -> ReportSummary:
         clock=searches.main_clock,
         lost_instances=lost_instances,
         problems=problems,
+        found=[line if len(few) == 1 else f"{run.method}: {line}" for run in few for line in told(run.folder)],
+        files=[path for run in few for path in kept_files(run.folder)],
         notes=_notes(results, table, searches, metrics, first),
         html=html,
         figures=figures or (sorted((sweep.folder / "figures").glob("*.png")) if sweep.is_single_run else []),

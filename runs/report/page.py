@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -24,6 +25,7 @@ from runs.report.overview import overviews
 from runs.report.plots import Plot
 from runs.report.summary import ReportSummary
 from runs.report.tables import beside_published
+from runs.text import printable
 
 MAX_RUNS_WITH_FIGURES = 6
 """Of more runs, each keeps the figures it drew to its own folder."""
@@ -74,6 +76,8 @@ def render_report(
         overview=overview,
         all_metrics=all_metrics,
         level="95 %",
+        found=summary.found,
+        files=[_link(path, sweep.folder) for path in summary.files],
         notes=summary.notes,
         published=_published(results, summary, published),
         figures=figures,
@@ -115,6 +119,12 @@ def _run_figures(sweep: Sweep, plots: list[Plot]) -> list[dict[str, Any]]:
     paths = [(run, path) for run in sweep.usable for path in sorted((run.folder / "figures").glob("*.png"))]
     paths = [(run, path) for run, path in paths if path.name not in own]
     return [_figure(f"{path.stem}: {run.method}, seed {run.seed}", path.read_bytes()) for run, path in paths]
+
+
+def _link(path: Path, folder: Path) -> dict[str, str]:
+    """A file beside the page: its name, and where the page finds it."""
+    relative = path.relative_to(folder).as_posix()
+    return {"name": printable(relative), "href": quote(relative)}
 
 
 def _figure(title: str, png: bytes, chart: bool = False) -> dict[str, Any]:

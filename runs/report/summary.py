@@ -42,6 +42,10 @@ class ReportSummary:
     problems
         What else is wrong, in words: methods that contradict each other, runs that warn, a file of claims that breaks its
         format.
+    found
+        What few runs say of what they found, in sentences.
+    files
+        What these runs left for other tools.
     notes
         What the numbers are, in sentences: what gaps are against, what means do not cover.
     clock
@@ -61,6 +65,8 @@ class ReportSummary:
     clock: Clock
     lost_instances: list[str]
     problems: list[str]
+    found: list[str]
+    files: list[Path]
     notes: list[str]
     html: Path
     figures: list[Path]

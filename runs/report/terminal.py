@@ -60,8 +60,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(
             _table(title, rows, metrics, lead, console.width) if several else _list(title, rows, metrics, lead)
         )
-    for note in summary.notes[:MAX_LINES]:
-        console.print(escape(note), highlight=False)
+    for line in [*summary.found[:MAX_LINES], *summary.notes[:MAX_LINES]]:
+        console.print(escape(line), highlight=False)
     if len(summary.outcomes) or summary.lost_instances:
         _print_outcomes(console, summary)
     for row in claim_rows(summary.judgements, summary.metrics):
@@ -82,6 +82,8 @@ def print_to_terminal(summary: ReportSummary, console: Console | None = None) ->
         console.print(f"[red]{state}[/red]  {escape(', '.join(names))}: {escape(told)}")
     if len(lost) > MAX_LINES:
         console.print(f"and {len(lost) - MAX_LINES} more causes, all named in the report")
+    for file in summary.files[:MAX_FIGURES]:
+        console.print(f"file: {escape(_shown(file))}", highlight=False)
     place = {metric: position for position, metric in enumerate(summary.first)}
     for figure in sorted(summary.figures, key=lambda path: place.get(path.stem, len(place)))[:MAX_FIGURES]:
         console.print(f"figure: {escape(_shown(figure))}", highlight=False)

@@ -10,7 +10,7 @@ from solvers.base import Solution
 
 
 def measure(problem: ShardingProblem, solution: Solution) -> dict[str, float]:
-    """Cost of a feasible plan by the problem's oracle, its parts on the slowest device, and how even devices are.
+    """Cost of a feasible plan by the problem's oracle, its parts on the device that is ready last, and how even devices are.
 
     ``cost``, ``compute``, ``backward`` and ``forward`` are ms; the imbalance of computation, dimensions and memory is the
     largest device over the mean. A search on predicted costs also has the ``predicted`` cost of its plan.
@@ -20,13 +20,13 @@ def measure(problem: ShardingProblem, solution: Solution) -> dict[str, float]:
     plan = Plan.of_array(solution.assignment)
     pieces = problem.pieces(plan)
     costs = problem.costs(plan)
-    slowest = int(np.argmax(costs.device[0]))
+    last = int(np.argmax(costs.compute[0] + costs.backward[0]))
     dim_sums = np.bincount(pieces.shard, weights=pieces.dim, minlength=problem.devices)
     metrics = {
         "cost": solution.objective,
-        "compute": float(costs.compute[0, slowest]),
-        "backward": float(costs.backward[0, slowest]),
-        "forward": float(costs.forward[0, slowest]),
+        "compute": float(costs.compute[0, last]),
+        "backward": float(costs.backward[0, last]),
+        "forward": float(costs.forward[0, last]),
         "compute_imbalance": _imbalance(costs.compute[0]),
         "dim_imbalance": _imbalance(dim_sums),
         "memory_imbalance": _imbalance(problem.memory_used(pieces)),

@@ -32,7 +32,7 @@ BRIEF = {
 """What makes an experiment of laptop size brief."""
 SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse")
 """A metric that it must have, if not the share of tasks with a plan."""
-NEEDS: dict[str, list[str]] = {}
+NEEDS = {"shard": ["data.path=tables.csv"], "price": ["data.path=tables.csv", "plan=plan.csv"]}
 """What an experiment cannot be composed without."""
 
 

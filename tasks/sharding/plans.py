@@ -1,0 +1,112 @@
+"""Plans to take away: files, a figure of the devices before and after, and what is critical (docs/sharding.md)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.sharding.oracles.additive import AdditiveOracle
+from data.sharding.plan import Pieces, Plan
+from data.sharding.plan_file import to_csv
+from data.sharding.problem import GIB, ShardingProblem
+from data.sharding.torchrec_file import to_torchrec
+from runs.record.instances import InstanceResult
+from runs.record.kept_files import keep_file, tell
+from runs.record.left_out import draw
+from solvers.base import Budget
+from solvers.sharding.greedy import Greedy
+from tasks.sharding.balance_figure import balance_figure
+from tasks.sharding.search import ShardingSearch
+
+RULES = ("size", "dim", "lookup", "size_lookup")
+"""Greedy rules whose best plan is what the search is set beside."""
+MOST_CRITICAL = 3
+
+
+class PlanSearch(ShardingSearch):
+    """A search whose plans are kept: ``plan.csv``, ``plan.json`` in TorchRec's terms, a figure, and a few sentences.
+
+    Beside what every search measures there are ``greedy_cost``, ms of the best plan of the greedy rules, and ``gain``, by
+    how much the plan costs less, relative.
+    """
+
+    def result(self, index: int, name: str, problem: ShardingProblem) -> InstanceResult:
+        """Search one task, and keep its plan."""
+        found = super().result(index, name, problem)
+        rule, before = best_rule(problem)
+        if before is not None:
+            cost = problem.objective(before.array())
+            found.metrics["greedy_cost"] = cost
+            if "cost" in found.metrics:
+                found.metrics["gain"] = 1 - found.metrics["cost"] / cost
+        plan = None if found.assignment is None else Plan.of_array(found.assignment)
+        if plan is None or not found.metrics.get("feasible"):
+            tell(self.folder, [f"no plan for {problem.name} was found that keeps every memory", *_assumptions(problem)])
+            return found
+        prefix = "" if len(self.data.test_problems) == 1 else f"{problem.name}."
+        keep_plan(self.folder, problem, plan, prefix)
+        shown = {f"best greedy rule ({rule})": before, "search": plan} if before is not None else {"search": plan}
+        draw(self.folder, f"{prefix}devices", lambda: balance_figure(problem, shown))
+        tell(self.folder, [*sentences(problem, plan, rule, before), *_assumptions(problem)])
+        return found
+
+
+def keep_plan(folder: Path, problem: ShardingProblem, plan: Plan, prefix: str = "") -> None:
+    """Leave a plan in a run's folder, as CSV and as TorchRec's JSON."""
+    keep_file(folder, f"{prefix}plan.csv", to_csv(problem, plan).encode())
+    keep_file(folder, f"{prefix}plan.json", json.dumps(to_torchrec(problem, plan), indent=1).encode())
+
+
+def best_rule(problem: ShardingProblem) -> tuple[str, Plan | None]:
+    """The greedy rule with the cheapest plan, and the plan; None if none has one."""
+    best, plan, least = "", None, np.inf
+    for rule in RULES:
+        found = Greedy(rule).solve(problem, budget=Budget(seconds=60), rng=np.random.default_rng(0))
+        if found.feasible and found.assignment is not None and found.objective < least:
+            best, plan, least = rule, Plan.of_array(found.assignment), found.objective
+    return best, plan
+
+
+def sentences(problem: ShardingProblem, plan: Plan, rule: str | None = None, before: Plan | None = None) -> list[str]:
+    """What a plan costs, against a greedy rule's where there is one, and which device and which tables decide it."""
+    pieces, costs = problem.pieces(plan), problem.costs(plan)
+    cost = float(costs.plan[0])
+    lines = [f"{problem.name}: a step takes {cost:.4g} ms with {len(plan.splits)} column splits"]
+    if before is not None:
+        greedy = problem.objective(before.array())
+        lines[0] += (
+            f", {100 * (1 - cost / greedy):.3g} % less than the {greedy:.4g} ms of the best greedy rule ({rule})"
+        )
+    elif rule is not None:
+        lines[0] += "; no greedy rule has a plan"
+    last = int(np.argmax(costs.compute[0] + costs.backward[0]))
+    parts = ", ".join(
+        f"{label} {getattr(costs, name)[0, last]:.4g} ms"
+        for label, name in (("computation", "compute"), ("backward", "backward"), ("forward", "forward"))
+    )
+    used, limit = problem.memory_used(pieces)[last] / GIB, problem.memory[last] / GIB
+    ahead = f"device {last} is ready last, and all wait for it ({parts}); it holds {used:.4g} GiB of its {limit:.4g}"
+    mine = np.flatnonzero(pieces.shard == last)
+    if isinstance(problem.oracle, AdditiveOracle) and len(mine):
+        alone = _alone(problem, pieces, mine, last)
+        order = np.argsort(-alone, kind="stable")[:MOST_CRITICAL]
+        dearest = ", ".join(
+            f"{problem.tables.names[pieces.table[mine[i]]]} ({pieces.dim[mine[i]]} columns, {alone[i]:.3g} ms alone)"
+            for i in order
+        )
+        ahead += f", and its dearest pieces are {dearest}"
+    return [*lines, ahead]
+
+
+def _alone(problem: ShardingProblem, pieces: Pieces, mine: np.ndarray, device: int) -> np.ndarray:
+    """ms of each of some pieces alone on a device."""
+    count, devices = len(mine), problem.devices
+    single = Pieces(pieces.table[mine], pieces.dim[mine], np.arange(count) * devices + device)
+    return problem.oracle.compute(problem.tables, single, count * devices, devices)[single.shard]
+
+
+def _assumptions(problem: Any) -> tuple[str, ...]:
+    return getattr(problem, "assumptions", ())
