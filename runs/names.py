@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from runs import inputs
+from runs import inputs, secret
 from runs.errors import ConfigError
 
 NOT_PART_OF_A_RUN = frozenset({"hydra", "paths", "logger", "debug", "force", "methods", "report", "score"})
@@ -113,15 +113,17 @@ def json_of(*paths: str, _root_: DictConfig, _parent_: DictConfig) -> str:
 
     A path that begins with dots is relative, ``.x`` beside the text itself, and is known by what follows the dots: the same
     part of a configuration has the same JSON wherever it stands. Where nodes name files, their content is there too, under
-    ``inputs``.
+    ``inputs``. Secrets of the environment are hidden.
     """
-    nodes: dict[str, Any] = {
-        path.lstrip("."): OmegaConf.select(_parent_ if path.startswith(".") else _root_, path) for path in paths
-    }
-    plain = {
-        path: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-        for path, node in nodes.items()
-    }
+    with secret.hidden():
+        nodes: dict[str, Any] = {
+            path.lstrip("."): OmegaConf.select(_parent_ if path.startswith(".") else _root_, path) for path in paths
+        }
+        resolved = {
+            path: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+            for path, node in nodes.items()
+        }
+    plain = secret.without_secrets(resolved)
     look = inputs.contents(_root_.get("paths") or {})
     read = {key: look.digest(path) for key, path in inputs.named(plain).items()}
     return json.dumps(plain | ({"inputs": read} if read else {}), sort_keys=True)

@@ -7,6 +7,7 @@ its value; what is written down of it is :data:`HIDDEN`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,6 +31,7 @@ _WORDS = frozenset(
         "CREDENTIALS",
     }
 )
+_depth = 0
 _SHORTEST = 8
 """A shorter value is hidden only where it is read: as a part of other texts it may be there by chance."""
 
@@ -41,7 +43,7 @@ def is_secret(variable: str) -> bool:
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """A resolved configuration in plain containers, as it may be written down."""
-    with _hidden():
+    with hidden():
         content: Any = OmegaConf.to_container(cfg, resolve=True)
     return without_secrets(content)
 
@@ -64,15 +66,32 @@ def without_secrets(value: Any) -> Any:
     return hide(value)
 
 
+def kept_out_of_logs() -> None:
+    """Hide secrets in all that this process logs from now on, tracebacks included."""
+    logging.setLogRecordFactory(_record)
+
+
+def _record(*arguments: Any, **more: Any) -> logging.LogRecord:
+    record = logging.LogRecord(*arguments, **more)
+    record.msg, record.args = without_secrets(record.getMessage()), None
+    if record.exc_info:
+        record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))  # type: ignore[arg-type]
+    return record
+
+
 @contextlib.contextmanager
-def _hidden() -> Iterator[None]:
-    """Let ``${oc.env:...}`` read :data:`HIDDEN` from secret variables while the block runs."""
-
-    def read(key: str, *default: Any) -> str | None:
-        return HIDDEN if is_secret(key) else oc.env(key, *default)
-
-    OmegaConf.register_new_resolver("oc.env", read, replace=True)
+def hidden() -> Iterator[None]:
+    """Let ``${oc.env:...}`` read :data:`HIDDEN` from secret variables while the block runs, within another such, too."""
+    global _depth
+    _depth += 1
+    OmegaConf.register_new_resolver("oc.env", _read, replace=True)
     try:
         yield
     finally:
-        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+        _depth -= 1
+        if not _depth:
+            OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+
+
+def _read(key: str, *default: Any) -> str | None:
+    return HIDDEN if is_secret(key) else oc.env(key, *default)

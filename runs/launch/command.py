@@ -92,7 +92,9 @@ def _dispatch(job: Job, arguments: list[str]) -> int:
     from runs.launch.config_folder import ConfigLoader, compose, register
     from runs.launch.settings import check, doubt_of_score, plain_seed
     from runs.names import register_resolvers
+    from runs.secret import kept_out_of_logs
 
+    kept_out_of_logs()
     register_resolvers()
     _prepare_ray(arguments)
     parser = get_args_parser()

@@ -26,6 +26,7 @@ from runs.launch.config_folder import NOT_COMPOSED
 from runs.launch.jobs import Ledger
 from runs.names import task_overrides
 from runs.record.run_record import changes, finished_whole, record_failure, score_of
+from runs.secret import kept_out_of_logs
 
 REQUEUE_PATIENCE_SECONDS = 15.0
 """After a warning of preemption the run may take so long to save, before it is killed and goes on from its last save."""
@@ -58,6 +59,7 @@ class Isolated:
 
         if os.getppid() == self.launcher:
             child_start.die_with(self.launcher, signal.SIGTERM)
+        kept_out_of_logs()
         hydra = HydraConfig.get()
         folder, overrides = Path(hydra.runtime.output_dir), task_overrides(hydra)
         self.ledger.note(overrides, folder)

@@ -11,6 +11,7 @@ from typing import Any
 from runs.launch.config_folder import compose
 from runs.launch.isolation import Isolated, Work
 from runs.launch.jobs import Job, Ledger
+from runs.secret import kept_out_of_logs, without_secrets
 
 
 def launch_jobs(
@@ -25,6 +26,7 @@ def launch_jobs(
         log = os.open(ledger.folder / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        kept_out_of_logs()
         overrides = [*overrides, f"hydra.sweep.dir={_quoted(ledger.folder)}"]
         task = Isolated(work, ledger, os.getpid())
         if batches is None:
@@ -35,7 +37,7 @@ def launch_jobs(
     except BaseException as error:
         import traceback
 
-        traceback.print_exc()
+        print(without_secrets(traceback.format_exc()), file=sys.stderr)
         code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
     finally:
         with contextlib.suppress(Exception):

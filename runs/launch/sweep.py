@@ -251,6 +251,7 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
     from runs.record.sweep_folder import load
     from runs.report.build import build, print_to_terminal
 
+    missing = without_secrets(missing)
     if missing:
         write_json(folder / "not_begun.json", {"jobs": missing, "launcher_exit_code": code})
     else:
@@ -275,4 +276,4 @@ def _conclude(folder: Path, missing: list[list[str]], code: int, began: float) -
 def _show_tail(log: Path, lines: int = 12) -> None:
     width = shutil.get_terminal_size().columns
     for line in log.read_text(errors="replace").splitlines()[-lines:]:
-        print("  " + printable(line)[:width], file=sys.stderr)
+        print("  " + printable(without_secrets(line))[:width], file=sys.stderr)

@@ -34,6 +34,7 @@ import numpy as np
 from runs import interrupt
 from runs.errors import ConfigError, StorageError
 from runs.files import atomic_write, read_json, write_json
+from runs.secret import without_secrets
 
 Item = int | str
 Content = TypeVar("Content", bytes, memoryview)
@@ -190,7 +191,7 @@ class Collection:
         if self.config is not None and not path.exists():
             with self._claim(_CONFIG_CLAIM) as mine:
                 if mine:
-                    write_json(path, self.config)
+                    write_json(path, without_secrets(self.config))
 
     def claim(self, item: Item) -> contextlib.AbstractContextManager[bool]:
         """Try to become the only process that makes an item; gives whether that succeeded, without waiting."""
@@ -238,7 +239,7 @@ class Collection:
         """
         note = {"item": str(item), "reason": reason, "traceback": traceback, "token": uuid.uuid4().hex}
         try:
-            write_json(self._failure_path(item), note)
+            write_json(self._failure_path(item), without_secrets(note))
         except OSError as error:
             raise _refused("write", self._failure_path(item), error) from error
 

@@ -110,17 +110,31 @@ def test_output_that_nobody_takes_costs_no_run(launch_fresh: Launcher, tmp_path:
     assert len(launch_fresh.metrics()) == (2 if sweep else 1)
 
 
-@pytest.mark.parametrize("sweep", [[], ["-m"]])
+@pytest.mark.parametrize("sweep", [[], ["-m"], ["-m", "hydra/launcher=joblib"]])
 def test_a_secret_of_the_environment_is_written_nowhere(launch: Launcher, tmp_path: Path, sweep: list[str]) -> None:
     arguments = [*sweep, "experiment=toy/misbehaving", f"task.journal='{tmp_path / 'journal'}'", "logger=tensorboard"]
-    plain = [] if sweep else ["+plain=do-not-show-me"]
-    run = launch(*arguments, "+by=${oc.env:SOME_API_KEY}", *plain, SOME_API_KEY="do-not-show-me")
+    run = launch(*arguments, "+by=${oc.env:SOME_API_KEY}", "+plain=do-not-show-me", SOME_API_KEY="do-not-show-me")
     assert run.returncode == 0, run.stderr
     assert "do-not-show-me" not in run.stdout + run.stderr
     written = [path for path in launch.outputs.rglob("*") if path.is_file() and b"do-not-show-me" in path.read_bytes()]
     assert written == []
     config = (launch.folders()[0] / "config.yaml").read_text()
-    assert "by: '***'" in config and (sweep or "plain: '***'" in config)
+    assert "by: '***'" in config and "plain: '***'" in config
+
+
+def test_of_a_sweeps_experiment_one_run_is_made_where_asked(launch: Launcher) -> None:
+    reduced = [
+        "data.count=1",
+        "task.budget={seconds:null,evaluations:1}",
+        "solver=lns/random",
+        "data=ilp/ca_demo",
+        "seed=3",
+    ]
+    run = launch("--run", "experiment=lb_relax/table_small", *reduced)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(launch.metrics()) == 1 and not list(launch.outputs.rglob("sweep.json"))
+    again = launch("experiment=lb_relax/table_small", "hydra.mode=RUN", *reduced)
+    assert again.returncode == 0 and len(launch.metrics()) == 1
 
 
 @pytest.mark.parametrize("task", ["0", "1"])
