@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from runs.errors import ConfigError
+from runs.files import safe_yaml
 from runs.launch.mistakes import clear_mistakes
 from runs.launch.rows import SUFFIX, Table, read_table
 from runs.launch.settings import check
@@ -65,6 +66,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
             raise ConfigError(f"{path}, line 1: begins with a byte order mark; save it as UTF-8 without one")
         try:
             found = super().load_config(config_path)
+            content = safe_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             line = 1 + path.read_bytes()[: error.start].count(b"\n")
             raise ConfigError(f"{path}, line {line}: not a text in UTF-8") from error
@@ -75,8 +77,9 @@ class FileConfigSource(file_config_source.FileConfigSource):
             raise ConfigError(f"{path}{where}: {error.problem or error.context}{hint}") from error
         except (yaml.YAMLError, ValueError, OSError, OmegaConfBaseException, RecursionError) as error:
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
-        if not isinstance(found.config, DictConfig):
-            raise ConfigError(f"{path}, line 1: expected settings, a name with its value each, found a list")
+        if not isinstance(content, dict):
+            kind = {"NoneType": "nothing; write {} for none", "list": "a list"}.get(type(content).__name__, "a text")
+            raise ConfigError(f"{path}, line 1: expected settings, a name with its value each, found {kind}")
         return found
 
     def is_config(self, config_path: str) -> bool:
