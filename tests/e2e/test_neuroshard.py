@@ -28,9 +28,15 @@ BRIEF = {
     "figure_levels_small": ["sharding/method=on_oracle", "solver.levels=0,1", *ONE_TASK],
     "figure_scales_small": ["sharding/method=on_oracle", "solver.scales=0,1", *ONE_TASK],
     "scale_small": ["sharding/method=dim", "data.pool.count=60", "data.tasks={fewest:200,most:200}"],
+    "figure_cost_small": [
+        "sharding/oracle=eager", "data.count=1", "data.pool.count=60", "data.tasks={fewest:4,most:4}", "data.pool.batch=64",
+        "task.shards=3", "data.device.timing={repeats:2,steady:100}",
+    ],
 }  # fmt: skip
 """What makes an experiment of laptop size brief."""
-SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse")
+SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse") | {
+    "figure_cost_small": "fused_over_sum",
+}
 """A metric that it must have, if not the share of tasks with a plan."""
 NEEDS = {"shard": ["data.path=tables.csv"], "price": ["data.path=tables.csv", "plan=plan.csv"]}
 """What an experiment cannot be composed without."""

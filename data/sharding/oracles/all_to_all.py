@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.distributed import _functional_collectives as collectives
 
 from data.sharding.oracles.machine import this_machine
+from data.sharding.oracles.timing import gradients
 from data.sharding.tables import EmbeddingTables
 from runs.errors import ConfigError, at_least
 from runs.local_processes import on_processes
@@ -199,6 +200,7 @@ class AllToAll:
         by_rank = on_processes(partial(self._of_rank, batch, exchanges, start), devices, self.backend)
         return np.stack(by_rank, axis=2)
 
+    @gradients()
     def _of_rank(
         self, batch: int, exchanges: Sequence[Exchange], start: Float[np.ndarray, "plans devices"], rank: int
     ) -> Float[np.ndarray, "plans two repeats"]:

@@ -16,7 +16,7 @@ from data.sharding.oracles.all_to_all import Communication
 from data.sharding.oracles.kernel import Kernel
 from data.sharding.oracles.machine import refuse_another, this_machine
 from data.sharding.oracles.oracle import CostOracle
-from data.sharding.oracles.timing import STEADY, Timing
+from data.sharding.oracles.timing import Timing, gradients
 from data.sharding.plan import Pieces
 from data.sharding.tables import EmbeddingTables
 from runs.errors import SolverFailure, at_least
@@ -63,8 +63,9 @@ class MeasuredOracle(CostOracle):
     """Measures the shards of the plans it is asked for, each once on a machine of this make, and keeps the raw times.
 
     Shards are measured in blocks, in turns with a sentinel, a shard that is the same in all blocks of a pool. A block is
-    dropped in which it costs over 10 % more or less in the second half of the turns than in the first. Other programs slow
-    whole blocks down: costs are those at the speed at which the sentinel costs what it did in the first block of all.
+    dropped in which it costs over ``timing.steady`` more or less in the second half of the turns than in the first. Other
+    programs slow whole blocks down: costs are those at the speed at which the sentinel costs what it did in the first block
+    of all.
 
     Parameters
     ----------
@@ -150,6 +151,7 @@ class MeasuredOracle(CostOracle):
     ) -> Float[np.ndarray, "plans devices"]:
         return self.communication.forward_communication(tables, dim_sums, start)
 
+    @gradients()
     def measure(self, tables: EmbeddingTables, shards: Sequence[Shard]) -> Block:
         """Shards that hold something, measured now as one block.
 
@@ -165,12 +167,13 @@ class MeasuredOracle(CostOracle):
             raw = self.timing.run(operations, self.kernel.device, seed=attempt)
             block = Block(raw[SENTINELS:], raw[:SENTINELS])
             first, second = (float(self.timing.estimate(half).mean()) for half in block.halves)
-            if abs(first - second) <= STEADY * min(first, second):
+            if abs(first - second) <= self.timing.steady * min(first, second):
                 return block
             moved.append(f"from {first:.4g} to {second:.4g}")
         raise SolverFailure(
             f"in a block of measurements the shard that stays the same moved {', '.join(moved)} ms, and a block in which it "
-            "moves by over 10 % is dropped: measure while less is running, or raise device.timing.repeats"
+            f"moves by over {self.timing.steady:.0%} is dropped: measure while less is running, or raise "
+            "device.timing.repeats"
         )
 
     def _costs(self, tables: EmbeddingTables, shards: Mapping[str, Shard], keys: Sequence[str]) -> list[float]:

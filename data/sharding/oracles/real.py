@@ -13,7 +13,7 @@ from torch import Tensor
 
 from data.sharding.oracles.all_to_all import Exchange, import_of_exchanges, now
 from data.sharding.oracles.kernel import Kernel
-from data.sharding.oracles.timing import settle_allocator
+from data.sharding.oracles.timing import gradients, settle_allocator
 from data.sharding.plan import Pieces
 from data.sharding.tables import EmbeddingTables
 from runs.local_processes import on_processes
@@ -75,6 +75,7 @@ def real_steps(
     return RealSteps(by_rank[:, 0], by_rank[:, 1])
 
 
+@gradients()
 def _of_rank(
     kernel: Kernel,
     tables: EmbeddingTables,

@@ -15,10 +15,6 @@ from data.sharding.oracles.kernel import Operation
 from runs import interrupt
 from runs.errors import at_least
 
-STEADY = 0.1
-"""By how much the cost of one and the same shard may move, as a fraction, before a block is not believed."""
-
-
 ALLOCATED_BYTES = 31 * 2**20
 """Just below the largest threshold of glibc (32 MiB)."""
 
@@ -40,16 +36,19 @@ class Timing:
         The mean of so many smallest times counts; None: the median of all.
     flush_mb
         Megabytes written between two operations, so that each finds the caches without its rows.
+    steady
+        By how much one and the same operation may move meanwhile, as a fraction of its cost.
     """
 
     repeats: int = 10
     warmup: int = 1
     smallest: int | None = 3
     flush_mb: float = 16.0
+    steady: float = 0.1
 
     def __post_init__(self) -> None:
         at_least("timing.", repeats=(self.repeats, 1), warmup=(self.warmup, 0), smallest=(self.smallest, 1))
-        at_least("timing.", flush_mb=(self.flush_mb, 0))
+        at_least("timing.", flush_mb=(self.flush_mb, 0), steady=(self.steady, 0))
 
     def run(
         self, operations: Sequence[Operation], device: str, seed: int = 0
@@ -99,6 +98,13 @@ def _on_gpu(step: Callable[[], None]) -> float:
     end.record()
     torch.cuda.synchronize()
     return begin.elapsed_time(end)
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Gradients, also where a run that only tests asks for none; what steps work on is made inside, too."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from data.sharding.tables import EmbeddingTables
 from runs.errors import ConfigError, MissingDependency, SolverFailure
 
 TABLE, DIM = np.array([0, 2, 1, 2]), np.array([16, 4, 64, 32])
-QUICK = Timing(repeats=2, warmup=0, smallest=1, flush_mb=0)
+QUICK = Timing(repeats=2, warmup=0, smallest=1, flush_mb=0, steady=1e9)
+WATCHED = replace(QUICK, steady=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -147,16 +149,10 @@ class Counted(MeasuredOracle):
         return super().measure(tables, shards)
 
 
-@pytest.fixture
-def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data.sharding.oracles.measured, "STEADY", 1e9)
-
-
 PLANS = Pieces(np.array([0, 1, 2, 0, 1, 2, 1]), np.array([16, 8, 8, 16, 8, 8, 4]), np.array([0, 0, 1, 3, 2, 2, 2]))
 """Two plans on two devices."""
 
 
-@pytest.mark.usefixtures("steady")
 def test_a_shard_is_measured_once_whatever_its_order_and_its_names(tables: EmbeddingTables, tmp_path: Path) -> None:
     oracle = Counted(Eager(), gpu11(), QUICK, cache=tmp_path)
     costs = oracle.price(tables, PLANS, 2, plans=2)
@@ -171,7 +167,6 @@ def test_a_shard_is_measured_once_whatever_its_order_and_its_names(tables: Embed
     assert len(stored) == 4 + 1, "the shards and the sentinel"
 
 
-@pytest.mark.usefixtures("steady")
 def test_an_empty_shard_costs_nothing_and_is_not_measured(tables: EmbeddingTables) -> None:
     oracle = Counted(Eager(), gpu11(), QUICK)
     one = Pieces(np.array([0]), np.array([16]), np.array([1]))
@@ -180,7 +175,6 @@ def test_an_empty_shard_costs_nothing_and_is_not_measured(tables: EmbeddingTable
     assert oracle.compute(tables, none, 3, 3).tolist() == [0, 0, 0]
 
 
-@pytest.mark.usefixtures("steady")
 def test_a_cost_of_another_machine_is_never_used(
     tables: EmbeddingTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +189,7 @@ def test_a_cost_of_another_machine_is_never_used(
         assert there.measured == 1 and there.identity() != here.identity()
         with pytest.raises(ConfigError, match=r"device.machine is .*; costs of another machine are not measured here"):
             MeasuredOracle(Eager(), gpu11(), machine=here.machine)
-    other_timing = Counted(Eager(), gpu11(), Timing(repeats=1, warmup=0, smallest=1, flush_mb=0), cache=tmp_path)
+    other_timing = Counted(Eager(), gpu11(), replace(QUICK, repeats=1), cache=tmp_path)
     other_timing.compute(tables, one, 1, 1)
     assert other_timing.measured == 1
 
@@ -218,7 +212,7 @@ def test_a_block_is_dropped_in_which_the_sentinel_moves(
     tables: EmbeddingTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Timing, "run", drifting([(1, 1.2), (2, 2.1), (1, 2), (1, 2), (1, 2), (3, 2)]))
-    oracle = MeasuredOracle(Eager(), gpu11(), QUICK)
+    oracle = MeasuredOracle(Eager(), gpu11(), WATCHED)
     assert oracle.measure(tables, SHARDS[:1]).shards.tolist() == [[4, 4.2]], "a second attempt was steady"
     with pytest.raises(SolverFailure, match=r"moved from 1 to 2, from 1 to 2, from 1 to 2, from 3 to 2 ms"):
         oracle.measure(tables, SHARDS[:1])

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import data.sharding.oracles.measured
 from data.sharding.oracles.all_to_all import AllToAll
 from data.sharding.oracles.analytical import gpu11
 from data.sharding.oracles.eager import Eager
@@ -23,7 +22,7 @@ from runs.errors import ConfigError, SolverFailure
 from runs.record import instances
 from tasks.sharding.real_processes import RealProcesses, judged, priced, rules, varied_plans
 
-QUICK = Timing(repeats=2, warmup=0, smallest=1, flush_mb=0)
+QUICK = Timing(repeats=2, warmup=0, smallest=1, flush_mb=0, steady=1e9)
 
 
 def problem(oracle: Any, gib: float = 100) -> ShardingProblem:
@@ -74,7 +73,6 @@ def test_every_process_steps_through_every_plan_even_with_an_empty_shard() -> No
 def test_a_task_reports_the_networks_beside_rules_and_measured_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data.sharding.oracles.measured, "STEADY", 1e9)
     task = RealProcesses(SimpleNamespace(prepare=lambda folder, devices: gpu11()), plans=3, warmup=0, steps=2)
     monkeypatch.setattr(RealProcesses, "folder", tmp_path)
     monkeypatch.setattr(RealProcesses, "data", SimpleNamespace(devices=2))
