@@ -116,6 +116,7 @@ class Regression(lightning.LightningModule):
             initialize(self.model, self.seed)
             whole = self.data.part(TRAIN).whole()
             self.model.fit(whole.inputs, whole.targets)
+            self.best_model.load_state_dict(self.model.state_dict())
             self.begun.fill_(True)
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
