@@ -109,6 +109,13 @@ class ShardCosts(SampleSource):
         places[np.arange(self.most) < sizes[:, None]] = pieces.table * len(DIMS) + np.searchsorted(DIMS, pieces.dim)
         return Samples({"pieces": places}, costs)
 
+    def pieces(self, samples: Samples) -> Pieces:
+        """The pieces of samples, whose shards are numbered through."""
+        places = samples.inputs["pieces"]
+        held = places != ABSENT
+        table, dim = np.divmod(places[held], len(DIMS))
+        return Pieces(table.astype(np.int64), DIMS[dim], np.nonzero(held)[0])
+
     def shared(self) -> Mapping[str, np.ndarray]:
         """(tables x dimensions, features) of every piece there is."""
         table, dim = np.repeat(np.arange(len(self.tables)), len(DIMS)), np.tile(DIMS, len(self.tables))

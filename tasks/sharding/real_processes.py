@@ -69,9 +69,7 @@ class RealProcesses(ProblemTask):
         ConfigError
             The device is not a measured one.
         """
-        oracle = problem.oracle
-        if not isinstance(oracle, MeasuredOracle):
-            raise ConfigError("data.device is not measured; choose one with a kernel, such as data/device=eager")
+        oracle = measured_device(problem.oracle)
         problem.validate()
         plans = varied_plans(problem, self.plans, np.random.default_rng([self.seed, index]))
         pieces = [problem.pieces(plan) for plan in plans]
@@ -94,12 +92,25 @@ class RealProcesses(ProblemTask):
         draw(self.folder, f"order/{name}", lambda: order_figure(predicted, processor, wall))
         even, odd = slice(0, None, 2), slice(1, None, 2)
         metrics = judged(predicted, real) | {
-            "repeated_order": _spearman(real.processor_cost(even), real.processor_cost(odd)),
-            "repeated_order_wall": _spearman(real.wall_cost(even), real.wall_cost(odd)),
+            "repeated_order": spearman(real.processor_cost(even), real.processor_cost(odd)),
+            "repeated_order_wall": spearman(real.wall_cost(even), real.wall_cost(odd)),
             "mape": float(np.mean(np.abs(predicted / processor - 1))),
         }
         log = {"plan": np.arange(len(plans)), "predicted": predicted, "processor": processor, "wall": wall}
         return InstanceResult(index, name, metrics, log=log)
+
+
+def measured_device(device: CostOracle) -> MeasuredOracle:
+    """The device, if it measures.
+
+    Raises
+    ------
+    ConfigError
+        It does not.
+    """
+    if not isinstance(device, MeasuredOracle):
+        raise ConfigError("data.device is not measured; choose one with a kernel, such as data/device=eager")
+    return device
 
 
 def varied_plans(problem: ShardingProblem, count: int, rng: np.random.Generator) -> list[Plan]:
@@ -168,11 +179,12 @@ def judged(predicted: Float[np.ndarray, " plans"], real: RealSteps) -> dict[str,
     """How a prediction orders plans."""
     processor = real.processor_cost()
     return {
-        "order": _spearman(predicted, processor),
-        "order_wall": _spearman(predicted, real.wall_cost()),
+        "order": spearman(predicted, processor),
+        "order_wall": spearman(predicted, real.wall_cost()),
         "regret": float(processor[np.argmin(predicted)] / processor.min() - 1),
     }
 
 
-def _spearman(first: np.ndarray, second: np.ndarray) -> float:
+def spearman(first: Float[np.ndarray, " plans"], second: Float[np.ndarray, " plans"]) -> float:
+    """Correlation of the orders; NaN where there is none."""
     return float(spearmanr(first, second).statistic) if np.ptp(first) and np.ptp(second) else np.nan

@@ -17,7 +17,16 @@ OF_SAMPLES = [
     for setting in ("count=300", "source.per_shard=300", "source.pool.count=60")
 ]
 BRIEFLY_TRAINED = ["data.batch_size=64", "trainer.max_epochs=1", *OF_SAMPLES]
+MEASURED = [
+    "data.count=1", "data.devices=2", "data.pool={count:6,batch:32}", "data.tasks={fewest:6,most:6}",
+    "data.device.timing={repeats:2,steady:100}", "data.device.communication.repeats=1", "task.plans=3",
+    *(f"model.{part}.{setting}" for part in ("compute", "backward", "forward") for setting in (
+        "trainer.max_epochs=1", "data.batch_size=8", "data.samples.count=24", "data.samples.source.per_shard=24")),
+]  # fmt: skip
+"""What experiments on this machine's own costs are brief with."""
 BRIEF = {
+    "measure": MEASURED,
+    "real_cpu_small": [*MEASURED, "task.steps=2", "task.warmup=0"],
     "pretrain_compute_small": ["sharding/costs=log,affine_load,affine_single", "~data.others", *BRIEFLY_TRAINED],
     "pretrain_comm_small": ["sharding/direction=backward,forward", "sharding/communication=ordered", *BRIEFLY_TRAINED],
     "figure_samples_small": ["~data.others", *BRIEFLY_TRAINED, "data.samples.count=150,300"],
@@ -36,6 +45,8 @@ BRIEF = {
 """What makes an experiment of laptop size brief."""
 SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse") | {
     "figure_cost_small": "fused_over_sum",
+    "measure": "plan_mape",
+    "real_cpu_small": "mape",
 }
 """A metric that it must have, if not the share of tasks with a plan."""
 NEEDS = {"shard": ["data.path=tables.csv"], "price": ["data.path=tables.csv", "plan=plan.csv"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from data.sharding.oracles.machine import this_machine
 from data.sharding.plan import Pieces
 from data.sharding.tables import EmbeddingTables
 from runs.errors import ConfigError, InvalidProblem
-from runs.files import read_json, write_json
+from runs.files import read_json
 
 COMPUTE = (
     "cache", "memory_rate", "cache_rate", "forward_rate", "backward_rate", "sort_rate", "launch", "conflict",
@@ -99,9 +100,9 @@ class Fitted:
         """As an oracle."""
         return _device(self.limits, skew)
 
-    def write(self, path: Path) -> None:
-        """As a file that :func:`fitted` reads."""
-        write_json(path, asdict(self))
+    def to_json(self) -> str:
+        """What a file holds that :func:`fitted` reads."""
+        return json.dumps(asdict(self), indent=1)
 
 
 def fit_device(

@@ -49,7 +49,7 @@ def test_a_device_is_found_again_from_noisy_costs_of_its_own(found: Fitted, pool
 
 
 def test_what_was_fitted_travels_as_a_file(found: Fitted, pool: EmbeddingTables, tmp_path: Path) -> None:
-    found.write(tmp_path / "device.json")
+    (tmp_path / "device.json").write_text(found.to_json())
     device = fitted(tmp_path / "device.json", skew=False)
     pieces = shard_samples(pool, 5, np.random.default_rng(3))
     assert np.array_equal(device.compute(pool, pieces, 5, 1), found.device().compute(pool, pieces, 5, 1))
@@ -65,7 +65,7 @@ def test_what_was_fitted_travels_as_a_file(found: Fitted, pool: EmbeddingTables,
 
 def test_a_device_of_another_machine_is_told(found: Fitted, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "device.json"
-    found.write(path)
+    path.write_text(found.to_json())
     with caplog.at_level(logging.WARNING):
         fitted(path)
         assert not caplog.records
