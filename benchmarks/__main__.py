@@ -25,6 +25,7 @@ NAMES = (
     "ssl_losses",
     "views",
     "image_files",
+    "sharding_training",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -41,10 +41,14 @@ class SumOfPieces(Predictor):
     def sums(
         self, features: Float[Tensor, "kinds features"], pieces: Int[Tensor, "shards most"]
     ) -> Float[Tensor, "shards width"]:
-        """Of each shard; every kind of piece is encoded once, however many shards hold it."""
-        encoded = functional.pad(self.encode(features), (0, 0, 0, 1))
-        places = torch.where(pieces < 0, len(features), pieces)
-        return functional.embedding_bag(places, encoded, mode="sum")
+        """Of each shard; every kind of piece that occurs is encoded once, however many shards hold it."""
+        occurs = torch.zeros(len(features) + 1, dtype=torch.bool, device=pieces.device)
+        occurs[pieces] = True  # -1, which is no piece, is the last
+        kinds = occurs[:-1].nonzero()[:, 0]
+        places = pieces.new_full((len(features) + 1,), len(kinds))
+        places[kinds] = torch.arange(len(kinds), device=pieces.device)
+        encoded = functional.pad(self.encode(features[kinds]), (0, 0, 0, 1))
+        return functional.embedding_bag(places[pieces], encoded, mode="sum")
 
     def forward(
         self, features: Float[Tensor, "kinds features"], pieces: Int[Tensor, "shards most"]
