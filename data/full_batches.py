@@ -39,7 +39,7 @@ class FullBatches(EpochShuffle):
                 f"data.batch_size is {batch_size}, which {ranks} processes cannot share equally; give a multiple of {ranks}"
             )
         if size < batch_size:
-            raise ConfigError(f"data.batch_size is {batch_size}, and there are {size} images to train on; lower it")
+            raise ConfigError(f"data.batch_size is {batch_size}, and there are {size} samples to train on; lower it")
         self.batches = size // batch_size
         self.batch_size, self.ranks, self.rank = batch_size, ranks, rank
 

@@ -84,9 +84,9 @@ class ProblemTask(lightning.LightningModule):
         """The run's data module."""
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
-    def state_path(self, name: str) -> Path:
-        """Where the search on one instance keeps its state."""
-        return self.folder / "instances" / f"{safe_name(name)}.state.npz"
+    def state_path(self, name: str, method: str | None = None) -> Path:
+        """Where the search on one instance keeps its state; that of another ``method`` than the run's lies elsewhere."""
+        return self.folder / "instances" / f"{safe_name(name if method is None else f'{name}-{method}')}.state.npz"
 
     def _result(self, index: int, name: str, problem: Any) -> InstanceResult:
         try:

@@ -83,14 +83,18 @@ class Search(ProblemTask):
 
     def result(self, index: int, name: str, problem: Any) -> InstanceResult:
         """Search one instance within the budget."""
+        return self.search(self.solver, index, name, problem)
+
+    def search(self, solver: Solver, index: int, name: str, problem: Any, method: str | None = None) -> InstanceResult:
+        """The result of a solver on one instance, with the budget and the model of this run; ``method`` names another's."""
         failure = ""
         try:
-            solution = self.solver.solve(
+            solution = solver.solve(
                 problem,
                 budget=self.budget,
                 scorer=self.model,
                 rng=np.random.default_rng([self.seed, index]),
-                checkpoint=FileCheckpoint(self.state_path(name), every=self.checkpoint_seconds),
+                checkpoint=FileCheckpoint(self.state_path(name, method), every=self.checkpoint_seconds),
             )
         except BrokenOff as broken:
             solution, failure = broken.solution, str(broken)
@@ -107,6 +111,7 @@ class Search(ProblemTask):
             log=solution.log,
             assignment=solution.assignment,
             error=failure,
+            method=method,
         )
 
     def on_test_epoch_end(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from data.sharding.plan import Pieces, Plan
 from data.sharding.plan_file import to_csv
 from data.sharding.problem import GIB, ShardingProblem
 from data.sharding.torchrec_file import to_torchrec
+from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.kept_files import keep_file, tell
 from runs.record.left_out import draw
-from solvers.base import Budget
+from solvers.base import Budget, Solver
 from solvers.sharding.greedy import Greedy
 from tasks.sharding.balance_figure import balance_figure
 from tasks.sharding.search import ShardingSearch
@@ -31,25 +33,42 @@ class PlanSearch(ShardingSearch):
 
     Beside what every search measures there are ``greedy_cost``, ms of the best plan of the greedy rules, and ``gain``, by
     how much the plan costs less, relative.
+
+    Parameters
+    ----------
+    beside
+        Other solvers by name, whose results stand beside the search's; with the run's model, budget and seed. The figure
+        shows their plans, or without any the best greedy rule's.
     """
+
+    def __init__(self, *given: Any, beside: Mapping[str, Solver] | None = None, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.beside = dict(beside or {})
 
     def result(self, index: int, name: str, problem: ShardingProblem) -> InstanceResult:
         """Search one task, and keep its plan."""
+        others = {label: self.search(solver, index, name, problem, label) for label, solver in self.beside.items()}
+        for other in others.values():
+            instances.save(self.folder, other)
         found = super().result(index, name, problem)
         rule, before = best_rule(problem)
         if before is not None:
-            cost = problem.objective(before.array())
-            found.metrics["greedy_cost"] = cost
+            found.metrics["greedy_cost"] = problem.objective(before.array())
             if "cost" in found.metrics:
-                found.metrics["gain"] = 1 - found.metrics["cost"] / cost
-        plan = None if found.assignment is None else Plan.of_array(found.assignment)
-        if plan is None or not found.metrics.get("feasible"):
+                found.metrics["gain"] = 1 - found.metrics["cost"] / found.metrics["greedy_cost"]
+        if found.assignment is None or not found.metrics["feasible"]:
             tell(self.folder, [f"no plan for {problem.name} was found that keeps every memory", *_assumptions(problem)])
             return found
+        plan = Plan.of_array(found.assignment)
         prefix = "" if len(self.data.test_problems) == 1 else f"{problem.name}."
         keep_plan(self.folder, problem, plan, prefix)
-        shown = {f"best greedy rule ({rule})": before, "search": plan} if before is not None else {"search": plan}
-        draw(self.folder, f"{prefix}devices", lambda: balance_figure(problem, shown))
+        shown = {} if self.beside or before is None else {f"best greedy rule ({rule})": before}
+        shown |= {
+            label: Plan.of_array(other.assignment)
+            for label, other in others.items()
+            if other.assignment is not None and other.metrics["feasible"]
+        }
+        draw(self.folder, f"{prefix}devices", lambda: balance_figure(problem, {**shown, "search": plan}))
         tell(self.folder, [*sentences(problem, plan, rule, before), *_assumptions(problem)])
         return found
 
@@ -77,9 +96,9 @@ def sentences(problem: ShardingProblem, plan: Plan, rule: str | None = None, bef
     lines = [f"{problem.name}: a step takes {cost:.4g} ms with {len(plan.splits)} column splits"]
     if before is not None:
         greedy = problem.objective(before.array())
-        lines[0] += (
-            f", {100 * (1 - cost / greedy):.3g} % less than the {greedy:.4g} ms of the best greedy rule ({rule})"
-        )
+        change = 100 * (1 - cost / greedy)
+        how = f"{abs(change):.3g} % {'less' if change >= 0 else 'more'} than"
+        lines[0] += f", {how} the {greedy:.4g} ms of the best greedy rule ({rule})"
     elif rule is not None:
         lines[0] += "; no greedy rule has a plan"
     last = int(np.argmax(costs.compute[0] + costs.backward[0]))

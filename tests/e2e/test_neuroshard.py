@@ -24,6 +24,8 @@ MEASURED = [
         "trainer.max_epochs=1", "data.batch_size=8", "data.samples.count=24", "data.samples.source.per_shard=24")),
 ]  # fmt: skip
 """What experiments on this machine's own costs are brief with."""
+TINY = ["learning.compute.epochs=1", "learning.communication={samples:800,epochs:1}"]
+TINY += [f"model.{part}.data.samples.source.per_shard=800" for part in ("compute", "backward", "forward")]
 BRIEF = {
     "measure": MEASURED,
     "real_cpu_small": [*MEASURED, "task.steps=2", "task.warmup=0"],
@@ -36,6 +38,9 @@ BRIEF = {
     "figure_width_small": ["sharding/method=on_oracle", "solver.width=1,2", *ONE_TASK],
     "figure_levels_small": ["sharding/method=on_oracle", "solver.levels=0,1", *ONE_TASK],
     "figure_scales_small": ["sharding/method=on_oracle", "solver.scales=0,1", *ONE_TASK],
+    "table_ablation_small": ["sharding/method=infinite_key", "learning.compute.samples=800", *TINY, *ONE_TASK],
+    "figure_plans_small": ["learning.compute.samples=800,1600", *TINY, *ONE_TASK],
+    "demo": ["learning.compute.samples=800", *TINY, "data.pool.count=60"],
     "scale_small": ["sharding/method=dim", "data.pool.count=60", "data.tasks={fewest:200,most:200}"],
     "figure_cost_small": [
         "sharding/oracle=eager", "data.count=1", "data.pool.count=60", "data.tasks={fewest:4,most:4}", "data.pool.batch=64",

@@ -248,7 +248,7 @@ def test_settings_out_of_range_are_named(settings: dict[str, object], message: s
 
 
 def test_batches_that_cannot_be_made_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"data\.batch_size is 64, and there are 36 images to train on"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size is 64, and there are 36 samples to train on"):
         module(batch_size=64).train_dataloader()
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
