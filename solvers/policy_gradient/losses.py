@@ -22,7 +22,7 @@ def reinforce_loss(
     The rollout holds whole episodes. ``normalise`` brings their returns G to mean 0 and deviation 1.
     """
     decided = policy(rollout.before, rollout.begins[:-1], rollout.memory)
-    distribution = Categorical(logits=decided.logits)
+    distribution = Categorical(logits=decided.logits, validate_args=False)
     gained = returns(rollout.rewards, rollout.ended, torch.zeros_like(rollout.rewards[0]), discount)
     if normalise:
         gained = (gained - gained.mean()) / (gained.std() + SMALL)
@@ -37,7 +37,7 @@ def v_trace_loss(
     Summed over all steps, as in IMPALA's code.
     """
     decided = policy(rollout.observations, rollout.begins, rollout.memory)
-    distribution = Categorical(logits=decided.logits[:-1])
+    distribution = Categorical(logits=decided.logits[:-1], validate_args=False)
     log_probabilities, values = distribution.log_prob(rollout.actions), decided.values[:-1]
     with torch.no_grad():
         corrected = v_trace(

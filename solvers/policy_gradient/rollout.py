@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.distributions import Categorical
 
+from runs.errors import SolverFailure
 from solvers.policy_gradient.environment import Environment, Policy
 
 
@@ -64,7 +65,13 @@ class Rollouts:
 
     @torch.no_grad()
     def unroll(self, steps: int) -> Rollout:
-        """The next steps of all episodes."""
+        """The next steps of all episodes.
+
+        Raises
+        ------
+        SolverFailure
+            The policy's logits are no numbers.
+        """
         if self._observation is None:
             self._observation = self.environment.reset()
             self._begins = torch.ones(len(self._observation[0]), dtype=torch.bool)
@@ -73,7 +80,9 @@ class Rollouts:
         for _ in range(steps):
             sequence = type(self._observation)(*(part[None] for part in self._observation))
             decision = self.policy(sequence, self._begins[None], self._memory)
-            distribution = Categorical(logits=decision.logits[0])
+            if bool(decision.logits.isnan().any()):
+                raise SolverFailure("the logits of the policy are no numbers; lower the learning rate")
+            distribution = Categorical(logits=decision.logits[0], validate_args=False)
             action = self._choose(distribution)
             turn = self.environment.step(action)
             taken.append((action, turn.reward, turn.ended, distribution.log_prob(action)))
