@@ -17,7 +17,9 @@ LOG = (*(f"bin_{i}" for i in range(BINS)), "log_dim", "log_pooling", "log_rows",
 """Ours: on logarithmic scales, and the products that memory traffic follows."""
 LOAD = ("pieces", "dim", "pooling_factor", "dim_pooling")
 """What simple rules add up; the first is 1."""
-FEATURES = {"authors": AUTHORS, "log": LOG, "load": LOAD}
+SIZED = (*AUTHORS, "gib")
+"""AutoShard's and DreamShard's: also how much memory a table takes."""
+FEATURES = {"authors": AUTHORS, "log": LOG, "load": LOAD, "sized": SIZED}
 
 
 def names_of(kind: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from solvers.base import Solver
+from solvers.sharding.placement import PlacementPolicy
 from tasks.search import Measure, Search
 from tasks.sharding.measure import measure
 
@@ -46,3 +47,7 @@ class ShardingSearch(Search):
         """Train what the solver searches on, or take it over."""
         if self.learned is not None:
             self.model = self.learned.prepare(self.folder, self.data.devices)
+
+    def searched(self) -> dict[str, float]:
+        """How many plans were measured to train a policy."""
+        return {"measured_plans": float(self.model.measured_plans)} if isinstance(self.model, PlacementPolicy) else {}

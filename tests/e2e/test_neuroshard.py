@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -76,3 +78,15 @@ def test_every_experiment_of_laptop_size_runs(launch: Launcher, name: str) -> No
     assert shown in set(results["metric"])
     assert results.loc[results["metric"] == shown, "value"].notna().all()
     assert (path.parent / "report.html").exists()
+
+
+def test_a_policy_is_trained_and_places(launch: Launcher) -> None:
+    brief = "model.training={rounds:1,plans:2,cost_steps:2,batches:1,episodes:2}"
+    run = launch("experiment=neuroshard/one", "solver=sharding/policy", "model=sharding/dream_shard",
+                 "model.tasks.count=2", brief, *ONE_TASK)  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    (path,) = launch.outputs.rglob("metrics.json")
+    metrics = json.loads(path.read_text())["metrics"]
+    assert metrics["measured_plans"] == 2
+    assert metrics["feasible"] == 1
+    assert (path.parent / "checkpoints" / "dream_shard.pt").is_file()

@@ -107,7 +107,7 @@ def test_networks_for_another_number_of_devices_direction_or_order_of_features_a
         costs(None, f"model.run={folder}").prepare(tmp_path, 8)
     names = list(torch.load(folder / file_of("compute_cost"), weights_only=True)["model"]["network"]["features"])
     other = altered(folder, tmp_path / "order", "compute_cost", features=names[::-1])
-    with pytest.raises(ConfigError, match="none of authors, log, load has these in this order"):
+    with pytest.raises(ConfigError, match="none of authors, log, load, sized has these"):
         costs(None, f"model.run={other}").prepare(tmp_path, 4)
     with pytest.raises(ConfigError, match="give the folder of a finished run"):
         costs(None, f"+model.run.forward={tmp_path / 'empty'}").prepare(tmp_path, 4)
