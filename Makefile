@@ -27,8 +27,9 @@ $(READY): pyproject.toml constraints.txt
 	"$(BIN)/python" -m pip check
 	touch $(READY)
 
-demo: $(READY) ## the first paper's effect in three minutes: table, figure, report
+demo: $(READY) ## the effect of two papers in three minutes: tables, figures, reports
 	"$(BIN)/python" launch.py experiment=lb_relax/demo
+	"$(BIN)/python" launch.py experiment=neuroshard/demo
 
 test: $(READY) lint ## lint, types, import contracts and the whole suite
 	"$(BIN)/python" -m pytest -n 3 --dist worksteal --durations=15
