@@ -30,6 +30,11 @@ TINY = ["learning.compute.epochs=1", "learning.communication={samples:800,epochs
 TINY += [f"model.{part}.data.samples.source.per_shard=800" for part in ("compute", "backward", "forward")]
 BRIEF = {
     "measure": MEASURED,
+    "pretrain_measured_small": [
+        "sharding/costs=log,affine_load", "trainer.max_epochs=1", "data.batch_size=8", "data.samples.count=24",
+        "data.samples.source.per_shard=24", "data.samples.source.pool={count:6,batch:32}",
+        "data.samples.source.device.timing={repeats:2,steady:100}",
+    ],
     "real_cpu_small": [*MEASURED, "task.steps=2", "task.warmup=0"],
     "pretrain_compute_small": ["sharding/costs=log,affine_load,affine_single", "~data.others", *BRIEFLY_TRAINED],
     "pretrain_comm_small": ["sharding/direction=backward,forward", "sharding/communication=ordered", *BRIEFLY_TRAINED],
@@ -53,6 +58,7 @@ BRIEF = {
 SHOWN = dict.fromkeys(("pretrain_compute_small", "pretrain_comm_small", "figure_samples_small"), "mse") | {
     "figure_cost_small": "fused_over_sum",
     "measure": "plan_mape",
+    "pretrain_measured_small": "mse",
     "real_cpu_small": "mape",
 }
 """A metric that it must have, if not the share of tasks with a plan."""
