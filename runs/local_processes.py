@@ -84,6 +84,8 @@ def _child(
     try:
         if backend == "nccl":
             torch.cuda.set_device(rank)
+        inherited = torch.distributed.GroupMember.WORLD  # of the rank that was forked; its threads were not
+        torch.distributed.GroupMember.WORLD = None
         torch.distributed.init_process_group(
             backend,
             store=torch.distributed.FileStore(str(store), processes),
@@ -92,7 +94,8 @@ def _child(
             timeout=PATIENCE,
         )
         answer = (False, function(rank))
-        torch.distributed.destroy_process_group()
+        if inherited is None:
+            torch.distributed.destroy_process_group()  # all groups there are
     except Exception:
         answer = (True, traceback.format_exc())
     sender.send_bytes(pickle.dumps(answer))

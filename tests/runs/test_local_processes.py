@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,3 +46,20 @@ def test_a_process_that_dies_is_noticed() -> None:
 
     with pytest.raises(RuntimeError, match="ended without an answer"):
         on_processes(dies)
+
+
+def test_processes_of_a_rank_have_a_group_of_their_own(tmp_path: Path) -> None:
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        assert on_processes(lambda rank: torch.distributed.get_world_size(), 2) == [2, 2]
+        assert on_processes(summed_ranks, 3) == [3.0] * 3
+        assert torch.distributed.get_world_size() == 1
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def summed_ranks(rank: int) -> float:
+    total = torch.tensor(float(rank))
+    torch.distributed.all_reduce(total)
+    return float(total)
