@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,10 @@ class BenchmarkTasks:
         if not self.total_gib > 0:
             raise ConfigError(f"total_gib is {self.total_gib}; it must be positive")
 
+    def for_training(self) -> BenchmarkTasks:
+        """What a policy for such tasks learns on: the same law; draw from other streams."""
+        return self
+
     def draw(self, pool: EmbeddingTables, bytes_per_weight: int, rng: np.random.Generator) -> Draw:
         """One task.
 
@@ -101,6 +105,10 @@ class HalvedTasks:
             raise ConfigError(f"count is {self.count} and dim {self.dim}; give at least one table and a multiple of 4")
         if self.half not in ("train", "test"):
             raise ConfigError(f"half is '{self.half}'; choose train or test")
+
+    def for_training(self) -> HalvedTasks:
+        """What a policy for such tasks learns on: tables of the other half."""
+        return replace(self, half="train" if self.half == "test" else "test")
 
     def draw(self, pool: EmbeddingTables, bytes_per_weight: int, rng: np.random.Generator) -> Draw:
         """One task.

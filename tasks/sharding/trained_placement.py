@@ -38,7 +38,8 @@ class TrainedPlacement:
     training
         Of the network.
     tasks
-        That it learns on, but for those with a table that is larger than any device; the oracle prices plans of these alone.
+        Such as those that it is for, of other draws: it learns on those of them in which no table is larger than any device,
+        from the other half of a pool that is halved. The oracle prices plans of these alone.
     features
         What it sees of a table, see :data:`data.sharding.features.FEATURES`.
     seed
@@ -99,6 +100,8 @@ class TrainedPlacement:
     @torch.enable_grad()
     def _trained(self) -> Trained:
         """Train; a test of Lightning's, in which this is needed, keeps no gradients."""
+        if self.tasks.tasks is not None:
+            self.tasks.tasks = self.tasks.tasks.for_training()
         self.tasks.setup()
         drawn: Any = self.tasks.test_problems
         problems = [problem for problem in (drawn[number][1] for number in range(len(drawn))) if _placeable(problem)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from data.sharding.instances import ShardingTasks
 from data.sharding.oracles.analytical import gpu11
 from data.sharding.table_law import law_tables
-from data.sharding.tasks import BenchmarkTasks
+from data.sharding.tasks import BenchmarkTasks, HalvedTasks
 from models.sharding.dream_shard import DreamShard
 from runs.errors import ConfigError
 from solvers.sharding.dream_shard import DreamShardTraining
@@ -82,3 +83,19 @@ def test_a_policy_can_be_trained_in_the_midst_of_a_test(tmp_path: Path) -> None:
     training = DreamShardTraining(rounds=1, plans=1, cost_steps=1, batches=1, episodes=2)
     with torch.inference_mode():
         assert learned(None, training).prepare(tmp_path, 4).measured_plans == 1
+
+
+def test_of_a_pool_that_is_halved_the_other_half_is_learned_from(tmp_path: Path) -> None:
+    training, seen = Once(), set()
+    real = training.train
+
+    def train(network: Any, tasks: Tasks, seed: int) -> int:
+        seen.update(name for problem in tasks.problems for name in problem.tables.names)
+        return real(network, tasks, seed)
+
+    training.train = train  # type: ignore[method-assign]
+    pool, halved = law_tables(20, seed=3), HalvedTasks(5, half="test")
+    tasks = ShardingTasks(lambda: pool, gpu11(), 4, 40, halved, count=30)
+    TrainedPlacement("dream_shard", DreamShard, training, tasks).prepare(tmp_path, 4)
+    order = np.random.default_rng(0).permutation(20)
+    assert seen == {pool.names[table] for table in order[:10]}
