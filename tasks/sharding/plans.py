@@ -28,7 +28,7 @@ RULES = ("size", "dim", "lookup", "size_lookup")
 MOST_CRITICAL = 3
 
 
-class PlanSearch(ShardingSearch):
+class ShardingPlans(ShardingSearch):
     """A search whose plans are kept: ``plan.csv``, ``plan.json`` in TorchRec's terms, a figure, and a few sentences.
 
     Beside what every search measures there are ``greedy_cost``, ms of the best plan of the greedy rules, and ``gain``, by
