@@ -69,7 +69,7 @@ class Pretrained:
                 self._trainer(own).fit(self.task, datamodule=self.samples, ckpt_path=last, weights_only=True)
             self.task.requires_grad_(False)
         self.task.once.keep(folder, self.task.trained())
-        return self.task.best_model.eval()
+        return self.task.best_model.cpu().eval()
 
     def _trainer(self, folder: Path) -> lightning.Trainer:
         return lightning.Trainer(

@@ -114,7 +114,7 @@ class Regression(lightning.LightningModule):
         """Draw the first weights and measure constants, unless this run has before it was killed."""
         if not self.begun and not self.trainer.should_stop:
             initialize(self.model, self.seed)
-            whole = self.data.part(TRAIN).whole()
+            whole = self._whole_training()
             self.model.fit(whole.inputs, whole.targets)
             self.best_model.load_state_dict(self.model.state_dict())
             self.begun.fill_(True)
@@ -152,7 +152,7 @@ class Regression(lightning.LightningModule):
     def on_test_start(self) -> None:
         """Solve for a closed form; leave the network in the run's folder, for others."""
         if not any(True for _ in self.model.parameters()):
-            whole = self.data.part(TRAIN).whole()
+            whole = self._whole_training()
             self.best_model.fit(whole.inputs, whole.targets)
         if self.trainer.is_global_zero:
             self.once.keep(self.folder, self.trained())
@@ -206,6 +206,9 @@ class Regression(lightning.LightningModule):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take it up again."""
         self.best = state["best"]
+
+    def _whole_training(self) -> Batch:
+        return self.transfer_batch_to_device(self.data.part(TRAIN).whole(), self.device, 0)
 
     def _gathered(self, name: str) -> tuple[Float[np.ndarray, "samples ..."], Float[np.ndarray, "samples ..."]]:
         predicted, true = self.predictions[name].compute()
