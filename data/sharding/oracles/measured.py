@@ -18,12 +18,13 @@ from data.sharding.oracles.machine import refuse_another, this_machine
 from data.sharding.oracles.oracle import CostOracle
 from data.sharding.oracles.timing import Timing, gradients
 from data.sharding.plan import Pieces
+from data.sharding.table_law import law_tables
 from data.sharding.tables import EmbeddingTables
 from runs.errors import SolverFailure, at_least
 from runs.store.cache import ArtifactCache, Collection, json_bytes, json_value, npz_arrays, npz_bytes
 
 SENTINEL_TABLES, SENTINEL_DIM = 8, 64
-"""Of the sentinel: the first tables of the pool."""
+"""Of the sentinel: tables of the law."""
 SENTINELS = 2
 """How often it stands among the shards of a block."""
 ATTEMPTS = 4
@@ -62,7 +63,7 @@ class Block:
 class MeasuredOracle(CostOracle):
     """Measures the shards of the plans it is asked for, each once on a machine of this make, and keeps the raw times.
 
-    Shards are measured in blocks, in turns with a sentinel, a shard that is the same in all blocks of a pool. A block is
+    Shards are measured in blocks, in turns with a sentinel, a shard that is the same in all blocks. A block is
     dropped in which it costs over ``timing.steady`` more or less in the second half of the turns than in the first. Other
     programs slow whole blocks down: costs are those at the speed at which the sentinel costs what it did in the first block
     of all.
@@ -107,7 +108,7 @@ class MeasuredOracle(CostOracle):
         self.block, self.skew = block, skew
         self.cache = None if cache is None else ArtifactCache(cache)
         self.known: dict[str, float] = {}
-        self.sentinels: dict[str, float] = {}
+        self.references: dict[int, float] = {}
 
     def identity(self) -> Mapping[str, Any]:
         """Machine, kernel and timing."""
@@ -115,7 +116,8 @@ class MeasuredOracle(CostOracle):
 
     def _of_computation(self) -> dict[str, Any]:
         kernel = {"name": self.kernel.name, "device": self.kernel.device, "seed": self.kernel.seed}
-        return {"machine": self.machine, "kernel": kernel, "timing": asdict(self.timing)}
+        sentinel = {"tables": SENTINEL_TABLES, "dim": SENTINEL_DIM}
+        return {"machine": self.machine, "kernel": kernel, "timing": asdict(self.timing), "sentinel": sentinel}
 
     def check(self, devices: int) -> None:
         self.communication.check(devices)
@@ -161,7 +163,9 @@ class MeasuredOracle(CostOracle):
             The sentinel moves in every attempt.
         """
         self.kernel.spare()
-        operations = [self.kernel.operation(tables, *shard) for shard in [*[_sentinel(tables)] * SENTINELS, *shards]]
+        table, dim = np.arange(SENTINEL_TABLES), np.full(SENTINEL_TABLES, SENTINEL_DIM)
+        sentinel = self.kernel.operation(law_tables(SENTINEL_TABLES, 0, tables.batch), table, dim)
+        operations = [*[sentinel] * SENTINELS, *(self.kernel.operation(tables, *shard) for shard in shards)]
         moved = []
         for attempt in range(ATTEMPTS):
             raw = self.timing.run(operations, self.kernel.device, seed=attempt)
@@ -186,7 +190,7 @@ class MeasuredOracle(CostOracle):
                 if payload is None:
                     missing.append(key)
                 else:
-                    self._learn(key, payload, tables)
+                    self._learn(key, payload, tables.batch)
         for begin in range(0, len(missing), self.block):
             chunk = missing[begin : begin + self.block]
             block = self.measure(tables, [shards[key] for key in chunk])
@@ -197,23 +201,22 @@ class MeasuredOracle(CostOracle):
                         if mine and stored.get(key) is None:
                             stored.put(key, payload)
                     payload = stored.get(key) or payload  # another process may have been first
-                self._learn(key, payload, tables)
+                self._learn(key, payload, tables.batch)
         return [self.known[key] for key in keys]
 
-    def _learn(self, key: str, payload: bytes, tables: EmbeddingTables) -> None:
+    def _learn(self, key: str, payload: bytes, batch: int) -> None:
         block = Block(**npz_arrays(payload))
-        self.known[key] = float(block.costs(self.timing, self._reference(tables, block))[0])
+        self.known[key] = float(block.costs(self.timing, self._reference(batch, block))[0])
 
-    def _reference(self, tables: EmbeddingTables, block: Block) -> float:
+    def _reference(self, batch: int, block: Block) -> float:
         """What the sentinel cost in the first block of all."""
-        table, dim = _sentinel(tables)
-        item = "sentinel-" + _key({int(each): fingerprint(tables, int(each)) for each in table}, table, dim)
-        if item not in self.sentinels:
+        if batch not in self.references:
             cost = json_bytes(float(self.timing.estimate(block.sentinel).mean()))
-            stored = self._collection(tables.batch)
-            payload = cost if stored is None else stored.get_or_make(item, lambda: cost)
-            self.sentinels[item] = float(json_value(payload))
-        return self.sentinels[item]
+            stored = self._collection(batch)
+            self.references[batch] = float(
+                json_value(cost if stored is None else stored.get_or_make("sentinel", lambda: cost))
+            )
+        return self.references[batch]
 
     def _collection(self, batch: int) -> Collection | None:
         """Of this machine, kernel and batch alone."""
@@ -222,18 +225,13 @@ class MeasuredOracle(CostOracle):
         )
 
 
-def _sentinel(tables: EmbeddingTables) -> Shard:
-    first = np.arange(min(SENTINEL_TABLES, len(tables)))
-    return first, np.full(len(first), SENTINEL_DIM)
-
-
 def _sorted(names: Sequence[str], pieces: Pieces, part: Int[np.ndarray, " some"]) -> Shard:
     """The pieces of one shard, in the same order whatever order they came in."""
     order = sorted(part.tolist(), key=lambda i: (names[int(pieces.table[i])], int(pieces.dim[i])))
     return pieces.table[order], pieces.dim[order]
 
 
-def _key(names: Sequence[str] | Mapping[int, str], table: np.ndarray, dim: np.ndarray) -> str:
+def _key(names: Sequence[str], table: np.ndarray, dim: np.ndarray) -> str:
     """Of the pieces of a shard, whatever their order and their tables' names."""
     content = sorted((names[int(each)], int(width)) for each, width in zip(table, dim, strict=True))
     return hashlib.sha256(repr(content).encode()).hexdigest()[:32]
