@@ -15,7 +15,8 @@ from data.sharding.oracles.additive import AdditiveOracle, Described
 from data.sharding.problem import ShardingProblem
 from solvers.base import Meter
 
-NOWHERE = -1
+NOWHERE = UNKNOWN = -1
+MOST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Pricing:
     def __init__(self, problem: ShardingProblem, model: AdditiveOracle, meter: Meter) -> None:
         model.check(problem.devices)
         self.problem, self.model, self.meter = problem, model, meter
-        self.known: dict[tuple[int, int], int] = {}
+        self.known = np.full((len(problem.dims), int(problem.dims.max()) + 1), UNKNOWN)
         self.kinds = np.empty((0, 2), dtype=np.int64)
         empty = model.describe(problem.tables, self.kinds[:, 0], self.kinds[:, 1])
         self.described = empty
@@ -61,19 +62,18 @@ class Pricing:
 
     def kinds_of(self, table: Int[np.ndarray, "lists pieces"], dim: Int[np.ndarray, "lists pieces"]) -> np.ndarray:
         """The number of each piece's kind, (lists, pieces); new kinds are described and priced alone."""
-        pairs = np.stack([table.ravel(), dim.ravel()], axis=1)
-        distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        fresh = [pair for pair in map(tuple, distinct.tolist()) if pair not in self.known]
-        if fresh:
-            for pair in fresh:
-                self.known[pair] = len(self.known)
-            new = np.array(fresh, dtype=np.int64)
-            described = self.model.describe(self.problem.tables, new[:, 0], new[:, 1])
-            self.kinds = np.concatenate([self.kinds, new])
-            self.described = Described(*(np.concatenate(pair) for pair in zip(self.described, described, strict=True)))
-            self.single = np.concatenate([self.single, self.price(*described, np.zeros(len(new), np.int64))])
-        numbers = np.array([self.known[pair] for pair in map(tuple, distinct.tolist())], dtype=np.int64)
-        return numbers[inverse.reshape(table.shape)]
+        numbers = self.known[table, dim]
+        if (numbers == UNKNOWN).any():
+            self._add(np.unique(np.stack([table, dim], axis=-1)[numbers == UNKNOWN], axis=0))
+            numbers = self.known[table, dim]
+        return numbers
+
+    def _add(self, new: Int[np.ndarray, "kinds 2"]) -> None:
+        self.known[tuple(new.T)] = len(self.kinds) + np.arange(len(new))
+        described = self.model.describe(self.problem.tables, new[:, 0], new[:, 1])
+        self.kinds = np.concatenate([self.kinds, new])
+        self.described = Described(*(np.concatenate(pair) for pair in zip(self.described, described, strict=True)))
+        self.single = np.concatenate([self.single, self.price(*described, np.zeros(len(new), np.int64))])
 
     def price(self, added: np.ndarray, largest: np.ndarray, device: np.ndarray) -> Float[np.ndarray, " shards"]:
         """ms of shards; each is an evaluation."""
@@ -139,4 +139,4 @@ def _cheapest(
     """The device with room whose cost is least, then whose memory is, then the first; any where there is none."""
     cost = np.where(room, compute, np.inf)
     least = cost == cost.min(axis=1, keepdims=True)
-    return np.argmin(np.where(least & room, memory, np.iinfo(np.int64).max), axis=1)
+    return np.argmin(np.where(least & room, memory, MOST), axis=1)

@@ -139,10 +139,20 @@ class _Search:
         self.settings, self.pricing = settings, pricing
         self.plan: Plan | None = None
         self.cost = np.inf
+        self.split: dict[Splits, tuple[np.ndarray, np.ndarray]] = {(): split(pricing.problem.dims, ())}
+
+    def pieces(self, splits: Splits) -> tuple[Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"]]:
+        """Table and dimension of each piece; one more split is made of what is known without it."""
+        if splits not in self.split:
+            table, dim = self.pieces(splits[:-1])
+            dim = np.append(dim, dim[splits[-1]] // 2)
+            dim[splits[-1]] = dim[-1]
+            self.split[splits] = np.append(table, table[splits[-1]]), dim
+        return self.split[splits]
 
     def key(self, splits: Splits) -> tuple[tuple[int, int], ...]:
         """The pieces as a multiset: in which order they were cut does not matter."""
-        table, dim = split(self.pricing.problem.dims, splits)
+        table, dim = self.pieces(splits)
         return tuple(sorted(zip(table.tolist(), dim.tolist(), strict=True)))
 
     def expand(self, states: Sequence[Splits]) -> list[Splits]:
@@ -152,7 +162,7 @@ class _Search:
     def _candidates(self, splits: Splits) -> Iterator[int]:
         """The largest pieces and the dearest; of equal ones the first."""
         problem = self.pricing.problem
-        table, dim = split(problem.dims, splits)
+        table, dim = self.pieces(splits)
         pieces = Counter(table.tolist())
         most = problem.most_pieces
         legal = [
@@ -170,7 +180,7 @@ class _Search:
 
     def evaluate(self, states: Sequence[Splits]) -> Float[np.ndarray, " states"]:
         """The least predicted cost of each state over all limits; keeps the best plan of all."""
-        pieces = [split(self.pricing.problem.dims, splits) for splits in states]
+        pieces = [self.pieces(splits) for splits in states]
         table, dim = (np.stack(column) for column in zip(*pieces, strict=True))
         placed = place(self.pricing, table, dim, self.settings.scales)
         if placed is None:
