@@ -26,6 +26,8 @@ NAMES = (
     "views",
     "image_files",
     "sharding_training",
+    "sharding_search",
+    "sharding_planners",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -17,7 +17,7 @@ pytest.importorskip("highspy")
 pytest.importorskip("ortools")
 pytest.importorskip("networkx")
 
-SLOW = ("startup", "training_dynamics", "lns")
+SLOW = ("startup", "training_dynamics", "lns", "sharding_search", "sharding_planners")
 
 
 @pytest.mark.parametrize(
