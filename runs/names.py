@@ -124,9 +124,17 @@ def json_of(*paths: str, _root_: DictConfig, _parent_: DictConfig) -> str:
             for path, node in nodes.items()
         }
     plain = secret.without_secrets(resolved)
+    plain = _elsewhere(plain, OmegaConf.select(_root_, "paths.cache"))
     look = inputs.contents(_root_.get("paths") or {})
     read = {key: look.digest(path) for key, path in inputs.named(plain).items()}
     return json.dumps(plain | ({"inputs": read} if read else {}), sort_keys=True)
+
+
+def _elsewhere(node: Any, cache: str | None) -> Any:
+    """The same without the settings that say where the artifact cache is."""
+    if isinstance(node, dict):
+        return {key: _elsewhere(value, cache) for key, value in node.items() if (key, value) != ("cache", cache)}
+    return [_elsewhere(value, cache) for value in node] if isinstance(node, list) else node
 
 
 def newest_sweep(experiment: str) -> str | None:

@@ -42,6 +42,16 @@ def test_json_of_relative_paths_is_the_same_wherever_a_part_of_the_configuration
     assert json.loads(cfg.inner.one.task.key) == {"seed": 3, "model": {"width": 4}, "rate": 0.1}
 
 
+def test_json_of_does_not_depend_on_where_the_artifact_cache_is() -> None:
+    register_resolvers()
+    device = {"repeats": 3, "cache": "${paths.cache}"}
+    keys = {
+        OmegaConf.create({"paths": {"cache": place}, "device": device, "key": "${json_of:device}"}).key
+        for place in ("/here", "/there", None)
+    }
+    assert keys == {'{"device": {"repeats": 3}}'}
+
+
 def test_a_measured_list_is_resolved_like_any_other() -> None:
     register_resolvers()
     cfg = OmegaConf.create({"names": "${measured:data.sharding.features.names_of,load}"})
