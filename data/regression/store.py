@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from runs.store.cache import ArtifactCache, Collection
 from runs.store.collect import collect
 
 NAME = "samples"
+SAID_EVERY = 10.0
+"""Seconds between two lines in the log."""
+_LOG = logging.getLogger(__name__)
 
 
 class SampleStore:
@@ -76,12 +81,30 @@ class SampleStore:
         if collection is None:
             parts = [self.source.shard(number) for number in self.shards]
         else:
-            report = collect(collection, list(self.shards), partial(_made, self.source), workers=self.workers)
+            report = collect(
+                collection,
+                list(self.shards),
+                partial(_made, self.source),
+                workers=self.workers,
+                progress=_Progress(),
+            )
             if report.failed:
                 number, reason = next(iter(report.failed.items()))
                 raise SolverFailure(f"{len(report.failed)} shards of samples were not made; shard {number}: {reason}")
             parts = [Samples.from_bytes(collection.get(number) or b"") for number in self.shards]
         return Samples.joined(parts).take(slice(self.count))
+
+
+class _Progress:
+    """A line in the log now and then of what takes long."""
+
+    def __init__(self) -> None:
+        self.said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self.said > SAID_EVERY:
+            _LOG.info("%d of %d shards of samples are made", done, total)
+            self.said = time.monotonic()
 
 
 def _made(source: SampleSource, number: int) -> bytes:

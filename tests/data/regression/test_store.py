@@ -116,3 +116,12 @@ def test_too_few_samples_are_refused_with_the_part_that_is_empty() -> None:
         RegressionData(store(None, 3)).setup()
     with pytest.raises(ConfigError, match="count is 0"):
         store(None, 0)
+
+
+def test_a_long_collection_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("data.regression.store.SAID_EVERY", -1.0)
+    with caplog.at_level("INFO"):
+        store(tmp_path, 8).samples()
+    assert "shards of samples are made" in caplog.text
