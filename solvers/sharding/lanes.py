@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from data.sharding.oracles.additive import AdditiveOracle, Described
 from data.sharding.problem import ShardingProblem
@@ -17,6 +17,8 @@ from solvers.base import Meter
 
 NOWHERE = UNKNOWN = -1
 MOST = np.iinfo(np.int64).max
+LOOKS = 8
+"""Steps between two looks at the budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,56 +89,139 @@ def place(
     dim: Int[np.ndarray, "lists pieces"],
     scales: Float[np.ndarray, " scales"],
 ) -> Placed | None:
-    """Place every list of pieces once for each scale; lane ``list * scales + scale``.
+    """Place every list of pieces once for each of the ascending scales; lane ``list * scales + scale``.
 
     The piece that costs most alone comes first. Each goes to the device whose cost so far is least (then whose memory is,
     then the first) among those with room, in memory and within ``scale`` times an equal share of all dimensions. A piece
     for which there is none is left over.
     """
-    problem = pricing.problem
     kinds = pricing.kinds_of(table, dim)
     order = np.argsort(-pricing.single[kinds], axis=1, kind="stable")
-    lists, pieces = table.shape
-    lanes, devices = lists * len(scales), problem.devices
-    limit = np.tile(scales, lists)[:, None] * (problem.dims.sum() / devices)
-    added = np.zeros((lanes, devices, pricing.described.added.shape[1]))
-    largest = np.zeros((lanes, devices, pricing.described.largest.shape[1]))
-    memory, sums = np.zeros((lanes, devices), np.int64), np.zeros((lanes, devices))
-    compute = np.zeros((lanes, devices))
-    unplaced = np.zeros(lanes, np.int64)
-    chosen = np.full((lanes, pieces), NOWHERE, np.int64)
-    lane = np.arange(lanes)
-    for step in range(pieces):
-        if pricing.meter.exhausted:
+    kinds = np.take_along_axis(kinds, order, axis=1)
+    bundles = _Bundles(pricing, len(table), table.shape[1], scales)
+    for step in range(table.shape[1]):
+        if step % LOOKS == 0 and pricing.meter.exhausted:
             return None
-        position = np.repeat(order[:, step], len(scales))
-        kind = np.repeat(kinds[np.arange(lists), order[:, step]], len(scales))
-        which, width = pricing.kinds[kind].T
-        size = problem.column_bytes[which] * width
-        room = (memory + size[:, None] <= problem.memory) & (sums + width[:, None] <= limit)
-        if problem.pinned is not None:
-            pinned = problem.pinned[which][:, None]
-            room &= (pinned < 0) | (pinned == np.arange(devices))
-        device = _cheapest(room, compute, memory)
-        placed = room[lane, device]
-        unplaced += np.where(placed, 0, size)
-        at, on, new = lane[placed], device[placed], kind[placed]
-        chosen[at, position[placed]] = on
-        added[at, on] += pricing.described.added[new]
-        largest[at, on] = np.maximum(largest[at, on], pricing.described.largest[new])
-        memory[at, on] += size[placed]
-        sums[at, on] += width[placed]
-        compute[at, on] = pricing.price(added[at, on], largest[at, on], on)
-    whole = unplaced == 0
-    cost = np.full(lanes, np.inf)
-    cost[whole] = pricing.model.communicated(problem.tables, compute[whole], sums[whole]).plan
-    return Placed(chosen, cost, unplaced)
+        bundles.advance(kinds[:, step], order[:, step])
+    return bundles.placed()
+
+
+class _Bundles:
+    """Lanes that have the same state as their scales have not told them apart yet: a list, and a range of scales.
+
+    What fits under a scale fits under every larger one, so if the least and the largest scale of a range choose the same
+    device, all between do; else the range is parted where the choice changes.
+    """
+
+    def __init__(self, pricing: Pricing, lists: int, pieces: int, scales: Float[np.ndarray, " scales"]) -> None:
+        self.pricing, self.problem = pricing, pricing.problem
+        self.scales, self.count = len(scales), lists
+        self.limit = scales * (self.problem.dims.sum() / self.problem.devices)
+        lanes, devices = lists * len(scales), self.problem.devices
+        self.list, self.range = np.zeros(lanes, np.int64), np.zeros((2, lanes), np.int64)
+        self.low, self.high = self.range
+        self.list[:lists], self.high[:lists] = np.arange(lists), len(scales) - 1
+        self.added = np.zeros((lanes, devices, pricing.described.added.shape[1]))
+        self.largest = np.zeros((lanes, devices, pricing.described.largest.shape[1]))
+        self.memory, self.sums = np.zeros((lanes, devices), np.int64), np.zeros((lanes, devices))
+        self.compute = np.zeros((lanes, devices))
+        self.unplaced = np.zeros(lanes, np.int64)
+        self.chosen = np.full((lanes, pieces), NOWHERE, np.int64)
+        self.state = (
+            self.list, self.low, self.high, self.added, self.largest, self.memory, self.sums, self.compute, self.unplaced,
+            self.chosen,
+        )  # fmt: skip
+
+    def advance(self, kind: Int[np.ndarray, " lists"], position: Int[np.ndarray, " lists"]) -> None:
+        """Place a piece of each list."""
+        which, width = self.pricing.kinds[kind].T
+        size = self.problem.column_bytes[which] * width
+        device = self._devices(which, width, size)
+        of = self.list[: self.count]
+        at = np.flatnonzero(device != NOWHERE)
+        if len(at) < self.count:
+            left = np.flatnonzero(device == NOWHERE)
+            self.unplaced[left] += size[of[left]]
+        on, mine = device[at], of[at]
+        new, shard = kind[mine], at * self.problem.devices + on
+        self.chosen[at, position[mine]] = on
+        added = _by_shard(self.added)[shard] + self.pricing.described.added[new]
+        _by_shard(self.added)[shard] = added
+        largest = self.pricing.described.largest[new]
+        if largest.size:
+            largest = np.maximum(_by_shard(self.largest)[shard], largest)
+            _by_shard(self.largest)[shard] = largest
+        self.memory.reshape(-1)[shard] += size[mine]
+        self.sums.reshape(-1)[shard] += width[mine]
+        self.compute.reshape(-1)[shard] = self.pricing.price(added, largest, on)
+
+    def placed(self) -> Placed:
+        """What became of every lane."""
+        n = self.count
+        whole = self.unplaced[:n] == 0
+        cost = np.full(n, np.inf)
+        model, tables = self.pricing.model, self.problem.tables
+        cost[whole] = model.communicated(tables, self.compute[:n][whole], self.sums[:n][whole]).plan
+        first, held = self.list[:n] * self.scales + self.low[:n], self.high[:n] - self.low[:n] + 1
+        lane = np.repeat(first - np.cumsum(held) + held, held) + np.arange(held.sum())
+        owner = np.empty(len(lane), np.int64)
+        owner[lane] = np.repeat(np.arange(n), held)
+        return Placed(self.chosen[owner], cost[owner], self.unplaced[owner])
+
+    def _devices(
+        self, which: Int[np.ndarray, " lists"], width: Int[np.ndarray, " lists"], size: Int[np.ndarray, " lists"]
+    ) -> Int[np.ndarray, " bundles"]:
+        """Where each bundle places its piece, or nowhere; bundles whose scales do not agree are parted."""
+        n, of = self.count, self.list[: self.count]
+        fits = self.memory[:n] + size[of, None] <= self.problem.memory
+        if self.problem.pinned is not None:
+            pinned = self.problem.pinned[which[of], None]
+            fits &= (pinned < 0) | (pinned == np.arange(self.problem.devices))
+        needed = self.sums[:n] + width[of, None]
+
+        compute, memory = self.compute[:n], self.memory[:n]
+        strict, loose = _cheapest(fits & (needed <= self.limit[self.range[:, :n, None]]), compute, memory)
+        apart = np.flatnonzero(strict != loose)
+        if not len(apart):
+            return strict
+        under = fits[apart, None] & (needed[apart, None] <= self.limit[:, None])
+        each = _cheapest(under, compute[apart, None], memory[apart, None])
+        scale = np.arange(1, self.scales)
+        within = (scale > self.low[apart, None]) & (scale <= self.high[apart, None])
+        return np.concatenate([strict, self._part(apart, each, within & (each[:, 1:] != each[:, :-1]))])
+
+    def _part(
+        self,
+        apart: Int[np.ndarray, " some"],
+        each: Int[np.ndarray, "some scales"],
+        begins: Bool[np.ndarray, "some scales-1"],
+    ) -> Int[np.ndarray, " new"]:
+        """A bundle of its own for every further run of scales that agree; gives the device of each."""
+        row, scale = np.nonzero(begins)
+        scale += 1
+        parent = apart[row]
+        new = slice(self.count, self.count + len(row))
+        for array in self.state:
+            array[new] = array[parent]
+        self.count += len(row)
+        last = np.append(row[1:] != row[:-1], True)
+        first = np.append(True, row[1:] != row[:-1])
+        self.low[new] = scale
+        self.high[new] = np.where(last, self.high[parent], np.append(scale[1:], 0) - 1)
+        self.high[parent[first]] = scale[first] - 1
+        return each[row, scale]
+
+
+def _by_shard(state: Float[np.ndarray, "lanes devices features"]) -> Float[np.ndarray, "shards features"]:
+    return state.reshape(len(state) * state.shape[1], state.shape[2])
 
 
 def _cheapest(
-    room: np.ndarray, compute: Float[np.ndarray, "lanes devices"], memory: Int[np.ndarray, "lanes devices"]
-) -> Int[np.ndarray, " lanes"]:
-    """The device with room whose cost is least, then whose memory is, then the first; any where there is none."""
+    room: np.ndarray, compute: Float[np.ndarray, "*bundles devices"], memory: Int[np.ndarray, "*bundles devices"]
+) -> Int[np.ndarray, " *bundles"]:
+    """The device with room whose cost is least, then whose memory is, then the first; -1 where there is none."""
     cost = np.where(room, compute, np.inf)
-    least = cost == cost.min(axis=1, keepdims=True)
-    return np.argmin(np.where(least & room, memory, MOST), axis=1)
+    least = cost.min(axis=-1)
+    device = np.where(cost == least[..., None], memory, MOST).argmin(axis=-1)
+    device[least == np.inf] = NOWHERE
+    return device

@@ -41,7 +41,7 @@ def test_lanes_place_as_the_scalar_engine_does(seed: int) -> None:
     same_length = [splits for splits in lists if len(splits) == 1] or [()]
     pieces = [split(problem.dims, splits) for splits in same_length]
     table, dim = (np.stack(column) for column in zip(*pieces, strict=True))
-    scales = np.array([1.05, 1.3, np.inf])
+    scales = np.append(np.linspace(1, 1.5, 7), np.inf) if seed % 2 else np.array([1.05, 1.3, np.inf])
     placed = place(Pricing(problem, gpu11(), EVER.start()), table, dim, scales)
     assert placed is not None
     engine = ScalarEngine(problem, gpu11())
