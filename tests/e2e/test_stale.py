@@ -42,10 +42,10 @@ def test_an_edited_file_and_an_added_one_are_solved_anew(launch: Launcher, tmp_p
     assert "one.mps changed: 2 runs begin anew" in second.stderr
     assert [launch.metrics()[path.name]["primal_bound"] for path in kept] == [-90.0, -90.0]
 
-    (files / "two.mps").write_text(problem(-2))
+    (files / "two.mps").write_text(problem(-20))
     third = launch(*sweep)
     assert "two.mps new: 2 runs begin anew" in third.stderr
-    assert [launch.metrics()[path.name]["primal_bound"] for path in kept] == [-48.0, -48.0]
+    assert [launch.metrics()[path.name]["primal_bound"] for path in kept] == [-75.0, -75.0]
     superseded = sorted(path.name.rsplit("-", 1)[-1] for path in launch.folders() if path.parent.name == "superseded")
     assert superseded == ["1", "1", "2", "2"]
 

@@ -108,7 +108,7 @@ def test_the_ranks_full_batches_one_after_the_other_are_those_of_one_process(
 ) -> None:
     batch = share * ranks
     if size < batch:
-        with pytest.raises(ConfigError, match=f"batch_size is {batch}, and there are {size} images"):
+        with pytest.raises(ConfigError, match=f"batch_size is {batch}, and there are {size} samples"):
             FullBatches(size, 5, batch, ranks)
         return
     orders = [FullBatches(size, 5, batch, ranks, rank) for rank in range(ranks)]

@@ -148,6 +148,7 @@ def test_the_user_trusts_a_package_by_the_environment(tmp_path: Path, monkeypatc
 def test_every_network_and_image_set_of_the_configuration_may_be_opened_again(group: str) -> None:
     files = [path for path in CONF.rglob("*.yaml") if re.match(rf"{group}[/.]", str(path.relative_to(CONF)))]
     targets = {found for path in files for found in re.findall(r"_target_: *([\w.]+)", path.read_text())}
+    targets = {target for target in targets if not target.startswith(("tasks.", "solvers."))}  # these train networks
     assert targets
     for target in targets:
         check({"_target_": target}, group, "conf")
