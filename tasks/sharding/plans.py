@@ -93,7 +93,8 @@ def sentences(problem: ShardingProblem, plan: Plan, rule: str | None = None, bef
     """What a plan costs, against a greedy rule's where there is one, and which device and which tables decide it."""
     pieces, costs = problem.pieces(plan), problem.costs(plan)
     cost = float(costs.plan[0])
-    lines = [f"{problem.name}: a step takes {cost:.4g} ms with {len(plan.splits)} column splits"]
+    splits = f"{len(plan.splits)} column split{'s' if len(plan.splits) != 1 else ''}"
+    lines = [f"{problem.name}: a step takes {cost:.4g} ms with {splits}"]
     if before is not None:
         greedy = problem.objective(before.array())
         change = 100 * (1 - cost / greedy)
