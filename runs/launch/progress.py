@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from runs.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
+
+ENDS = ("metrics.json", "failure.json")
+BEGIN = "environment.json"
 
 
 class Display:
@@ -24,13 +28,17 @@ class Display:
         The sweep's folder.
     total
         Number of jobs, or None where the sweeper decides as it goes.
+    before
+        Runs that are finished and stay as they are. Whatever else lies in the folder is of no job, or is done again.
     """
 
-    def __init__(self, folder: Path, total: int | None) -> None:
+    def __init__(self, folder: Path, total: int | None, before: Iterable[Path] = ()) -> None:
         self.folder = folder
         self.total = total
         self._began = time.time()
-        self._ended: set[Path] = set()
+        self._found = {path: _written(path) for name in (*ENDS, BEGIN) for path in folder.glob(f"*/{name}")}
+        self._before = {run / "metrics.json" for run in before}
+        self._ended = set(self._before)
         self._last = 0.0
         self._live = None
         if sys.stdout.isatty():
@@ -39,13 +47,12 @@ class Display:
             self._live = Live(auto_refresh=False, transient=True)
 
     def __enter__(self) -> Display:
-        done = sum(1 for _ in self.folder.glob("*/metrics.json"))
         print(
             f"sweep of {self.total if self.total is not None else 'a sweeper-chosen number of'} jobs in {self.folder}",
             end="",
         )
+        done = len(self._before)
         print(f"; {done} finished before" if done else "", flush=True)
-        self._ended = set(self.folder.glob("*/metrics.json"))
         if self._live:
             self._live.start()
         return self
@@ -59,17 +66,17 @@ class Display:
         if not at_once and time.monotonic() - self._last < 0.5:
             return
         self._last = time.monotonic()
-        ended = {*self.folder.glob("*/metrics.json"), *self._fresh("*/failure.json")}
+        ended = self._before.union(*map(self._fresh, ENDS))
         if self._live:
             self._live.update(self._render(ended), refresh=True)
         else:
-            for count, path in enumerate(sorted(ended - self._ended, key=_ended_at), start=len(self._ended) + 1):
+            for count, path in enumerate(sorted(ended - self._ended, key=_written), start=len(self._ended) + 1):
                 self._say(path, count)
         self._ended = ended
 
-    def _fresh(self, pattern: str) -> list[Path]:
-        """Failures of this launch, not those an earlier launch left behind."""
-        return [path for path in self.folder.glob(pattern) if path.stat().st_mtime >= self._began - 1]
+    def _fresh(self, name: str) -> list[Path]:
+        """Files of this launch, not those an earlier launch left behind."""
+        return [path for path in self.folder.glob(f"*/{name}") if _written(path) != self._found.get(path)]
 
     def _say(self, path: Path, count: int) -> None:
         run = path.parent.name.rsplit("-", 1)[0]
@@ -91,7 +98,7 @@ class Display:
         head = f"{len(ended)} of {self.total or '?'} jobs, {failed} failed, {seconds // 60}:{seconds % 60:02d}"
         table = Table.grid(padding=(0, 2))
         over = {path.parent for path in ended}
-        for about in sorted(self._fresh("*/environment.json")):
+        for about in sorted(self._fresh(BEGIN)):
             if about.parent not in over:
                 instances = sum(1 for _ in about.parent.glob("instances/*.result.npz"))
                 elapsed = int(time.time() - about.stat().st_mtime)
@@ -102,7 +109,7 @@ class Display:
         return Group(bar, Text(head), table)
 
 
-def _ended_at(path: Path) -> tuple[int, Path]:
+def _written(path: Path) -> tuple[int, Path]:
     """A sort key: jobs are told in the order in which they ended, however many did so since the last look."""
     try:
         return path.stat().st_mtime_ns, path

@@ -32,7 +32,7 @@ from runs.launch.progress import Display
 from runs.launch.reporting import show_as
 from runs.launch.slurm import how_to_cancel
 from runs.names import is_hydras, jobs_at_once, sweep_name
-from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, status
+from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, finished_whole, status
 from runs.secret import without_secrets
 from runs.text import one_line, printable
 
@@ -99,8 +99,9 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
         ledger.forget(one)
     for nothing in folder.glob(f"{NOT_COMPOSED}-*"):
         shutil.rmtree(nothing)
+    stay = _finished_before(folder, ledger, jobs, todo) if not cfg.force else []
     code = 0
-    with Display(folder, len(jobs) if jobs is not None else None) as display:
+    with Display(folder, len(jobs) if jobs is not None else None, stay) as display:
         while todo is None or todo:
             launch = partial(launch_jobs, application, job, ledger, overrides, _batches(cfg, todo))
             code = _supervise(launch, display)
@@ -120,6 +121,14 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
     code = _conclude(folder, [one for one in jobs or [] if ledger.run_of(one) is None], code, began)
     write_json(folder / "sweep.json", about | {"complete": code == 0})
     return code
+
+
+def _finished_before(folder: Path, ledger: Ledger, jobs: list[Job] | None, todo: list[Job] | None) -> list[Path]:
+    """The runs of this sweep that are not launched again."""
+    if jobs is None or todo is None:
+        return [run for run in begun(folder) if finished_whole(run)]
+    again = set(map(tuple, todo))
+    return [run for job in jobs if tuple(job) not in again and (run := ledger.run_of(job))]
 
 
 def say_other_code(folder: Path) -> None:

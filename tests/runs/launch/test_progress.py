@@ -27,3 +27,18 @@ def test_any_message_of_a_job_is_one_line(
         write_json(tmp_path / "m-d-seed0-0123456789" / "failure.json", failure)
         display.update(at_once=True)
     assert capsys.readouterr().out.splitlines()[1:] == [f"[1/2] m-d-seed0 {told}"]
+
+
+def test_what_lies_in_the_folder_and_is_no_job_or_done_again_is_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stays, again, foreign = (tmp_path / f"{name}-d-seed0-0123456789" for name in ("stays", "again", "foreign"))
+    for run in (stays, again, foreign):
+        write_json(run / "metrics.json", {"wall_seconds": 1})
+    write_json(again / "failure.json", {"type": "ValueError", "message": "of an earlier launch"})
+    with Display(tmp_path, 2, [stays]) as display:
+        display.update(at_once=True)
+        write_json(again / "metrics.json", {"wall_seconds": 2})
+        display.update(at_once=True)
+    first, *told = capsys.readouterr().out.splitlines()
+    assert first.endswith("; 1 finished before") and told == ["[2/2] again-d-seed0 finished in 2.0 s"]
