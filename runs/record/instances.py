@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,6 +177,18 @@ def means(results: list[InstanceResult]) -> dict[str, float]:
 def not_averaged(results: list[InstanceResult]) -> dict[str, str]:
     """Why metrics have no mean, by name."""
     return _averages(results)[1]
+
+
+def without_value(results: list[InstanceResult]) -> dict[str, int]:
+    """On how many instances a metric, named as in :func:`means`, is no finite number: its mean is over the others."""
+    several = len({result.method for result in results}) > 1
+    missing = Counter(
+        f"{metric}/{result.method}" if several and result.method else metric
+        for result in results
+        for metric, value in result.metrics.items()
+        if not np.isfinite(value)
+    )
+    return dict(sorted(missing.items()))
 
 
 def _averages(results: list[InstanceResult]) -> tuple[dict[str, float], dict[str, str]]:

@@ -31,7 +31,7 @@ from runs.files import atomic_write, read_record, safe_yaml, write_json
 from runs.interrupt import Interrupted
 from runs.loggers.local import RunInfo
 from runs.names import NOT_PART_OF_A_RUN, task_overrides
-from runs.record.instances import InstanceResult, load_all, means, not_averaged, write_tables
+from runs.record.instances import InstanceResult, load_all, means, not_averaged, without_value, write_tables
 from runs.record.left_out import warn
 from runs.record.seal import damage, sealed
 
@@ -89,6 +89,11 @@ def score_of(record: Mapping[str, Any], wanted: str | None) -> float | None:
     if not record or wanted is None:
         return None
     metrics, apart = record.get("metrics") or {}, record.get("not_averaged") or {}
+    if without := (record.get("without_value") or {}).get(wanted, 0) + len(record.get("instance_errors") or {}):
+        raise ConfigError(
+            f"score={wanted}: {without} instances have no value, and the mean of the others would reward a run that solves "
+            "less. The run is kept"
+        )
     if wanted in metrics:
         return metrics[wanted]
     reason = apart.get(wanted) or f"this run measures no such metric, only {', '.join(sorted(metrics))}"
@@ -272,6 +277,7 @@ class RunRecord:
         found = {
             "metrics": metrics,
             "not_averaged": not_averaged(results),
+            "without_value": without_value(results),
             "score": metrics.get(wanted),
             "wall_seconds": time.monotonic() - self._began,
             "peak_memory_gib": environment.peak_memory_gib(),

@@ -24,6 +24,7 @@ _FILES, _SEAL = "files", "sha256"
 _KINDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
     "not_averaged": (dict,),
+    "without_value": (dict,),
     "score": (int, float, type(None)),
     "wall_seconds": (int, float),
     "peak_memory_gib": (int, float),

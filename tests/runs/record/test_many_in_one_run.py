@@ -101,6 +101,23 @@ def test_objectives_of_several_senses_or_scales_are_not_averaged_and_are_no_scor
         score_of(record, "gap")
 
 
+def test_a_mean_that_lacks_an_instance_is_no_score(tmp_path: Path) -> None:
+    found = [
+        InstanceResult(0, "set/0", {"gap": 0.5, "seconds": 1.0}),
+        InstanceResult(1, "set/1", {"gap": np.nan, "seconds": 2.0}),
+    ]
+    folder = finished(tmp_path / "run", found, score="gap")
+    record = json.loads((folder / "metrics.json").read_text())
+    assert record["metrics"]["gap"] == 0.5 and score_of(record, "seconds") == 1.5
+    with pytest.raises(ConfigError, match=r"score=gap: 1 instances have no value.* reward a run that solves less"):
+        score_of(record, "gap")
+    failed = finished(tmp_path / "failed", [found[0], InstanceResult(1, "set/1", {}, error="broken")], score="gap")
+    with pytest.raises(ConfigError, match="score=gap: 1 instances have no value"):
+        score_of(json.loads((failed / "metrics.json").read_text()), "gap")
+    several = [InstanceResult(0, "set/0", {"gap": value}, method=name) for name, value in (("a", 1.0), ("b", np.inf))]
+    assert instances.without_value(several) == {"gap/b": 1}
+
+
 def test_methods_of_one_run_are_averaged_over_what_all_of_them_have() -> None:
     found = [InstanceResult(i, f"text/{i}", {"cost": cost}, method="a") for i, cost in enumerate((1.0, 9.0))]
     assert instances.means([*found, InstanceResult(0, "text/0", {"cost": 2.0}, method="b")]) == {
