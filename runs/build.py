@@ -22,8 +22,8 @@ def build(cfg: DictConfig, name: str, chosen: Iterable[str] = ()) -> Any:
     Raises
     ------
     ConfigError
-        A setting is unknown to its class or missing, its constructor refused a value, or the class takes no such object, or
-        cannot do without it.
+        There is no class; a setting is unknown to it or missing, its constructor refused a value, or the class takes no such
+        object, or cannot do without it.
     MissingDependency
         A class needs a package that is not installed.
     """
@@ -33,6 +33,9 @@ def build(cfg: DictConfig, name: str, chosen: Iterable[str] = ()) -> Any:
     node = cfg.get(name)
     if node is None:
         return None
+    if "_target_" not in node:
+        has = ", ".join(map(str, node)) or "nothing"
+        raise ConfigError(f"{name} does not say what it is: it has {has} and no _target_, the class to build")
     parts = {group: build(cfg, group) for group in chosen if cfg.get(group) is not None}
     try:
         return instantiate(node, _convert_="all", **parts)

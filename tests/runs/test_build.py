@@ -27,7 +27,7 @@ def built(task: type, settings: dict[str, Any], **groups: Any) -> Any:
 
 
 def test_a_group_that_is_chosen_is_an_argument_and_one_that_is_not_is_none() -> None:
-    assert built(Trains, {}, model={"width": 4}).model == {"width": 4}
+    assert built(Trains, {}, model={"_target_": "builtins.dict", "width": 4}).model == {"width": 4}
     assert built(Reads, {"path": "here"}).path == "here"
 
 
@@ -38,7 +38,12 @@ def test_a_group_that_is_not_chosen_is_not_built() -> None:
 @pytest.mark.parametrize(
     ("task", "settings", "groups", "message"),
     [
-        (Reads, {"path": "here"}, {"solver": {"steps": 3}}, "task: Reads takes no solver; leave it out: 'solver=null'"),
+        (
+            Reads,
+            {"path": "here"},
+            {"solver": {"_target_": "builtins.dict"}},
+            "task: Reads takes no solver; leave it out: 'solver=null'",
+        ),
         (Trains, {}, {}, "task: Trains needs a model and none is chosen; choose one: 'model=...'"),
         (Reads, {}, {}, r"task\.path: Reads needs 'path'; set it: '\+task\.path=\.\.\.'"),
         (Reads, {"path": "here", "rate": 1}, {}, r"task\.rate: Reads has no setting 'rate'.*'~task\.rate'"),
@@ -49,3 +54,8 @@ def test_what_is_missing_or_too_much_is_named_with_the_remedy(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         built(task, settings, **groups)
+
+
+def test_what_does_not_say_which_class_it_is_is_refused_by_its_name() -> None:
+    with pytest.raises(ConfigError, match="solver does not say what it is: it has steps and no _target_"):
+        build(OmegaConf.create({"solver": {"steps": 3}}), "solver")
