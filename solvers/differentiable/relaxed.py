@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
+from data.queried import Queried
 
-class Queried(NamedTuple):
-    """One query of the cost for each row of a batch.
-
-    Attributes
-    ----------
-    values
-        (batch,) f(x), less is better.
-    gradients
-        (batch, variables) df/dx.
-    """
-
-    values: Float[np.ndarray, " batch"]
-    gradients: Float[np.ndarray, "batch variables"]
+__all__ = ["Queried", "Relaxed"]
 
 
 @runtime_checkable
