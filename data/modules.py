@@ -46,6 +46,21 @@ class ProblemData(pl.LightningDataModule):
         return batch
 
 
+class OneProblem(Dataset[tuple[int, Any]]):
+    """A data set of a single problem, its item ``(0, problem)``."""
+
+    def __init__(self, problem: Any) -> None:
+        self.problem = problem
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, position: int) -> tuple[int, Any]:
+        if position:
+            raise IndexError(position)
+        return 0, self.problem
+
+
 def _one_by_one(problems: Dataset[Any] | None, train: bool = False) -> DataLoader[Any] | list[Any]:
     if problems is None:
         return []

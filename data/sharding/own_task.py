@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.data import Dataset
-
-from data.modules import ProblemData
+from data.modules import OneProblem, ProblemData
 from data.sharding.instances import memory_of
 from data.sharding.oracles.oracle import CostOracle
 from data.sharding.own_module import module_tables
@@ -134,17 +132,4 @@ class OwnSharding(ProblemData):
             self.devices,
             problem.memory.sum() / 2**30,
         )
-        self.test_problems = _One(problem)
-
-
-class _One(Dataset[tuple[int, ShardingProblem]]):
-    def __init__(self, problem: ShardingProblem) -> None:
-        self.problem = problem
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, position: int) -> tuple[int, ShardingProblem]:
-        if position:
-            raise IndexError(position)
-        return 0, self.problem
+        self.test_problems = OneProblem(problem)
