@@ -1,0 +1,1 @@
+"""Roads whose times are uncertain: graphs, generators, a file of one's own."""
