@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,6 @@ class PredictedCosts(AdditiveOracle):
         features = piece_features(tables, table, dim, self.features)
         return Described(self.pieces.encode(torch.from_numpy(features)).numpy(), np.zeros((len(table), 0)))
 
-    @torch.no_grad()
     def fused(
         self,
         added: Float[np.ndarray, "shards features"],
@@ -85,24 +85,30 @@ class PredictedCosts(AdditiveOracle):
         device: Int[np.ndarray, " shards"],
     ) -> Float[np.ndarray, " shards"]:
         """ms of shards that hold something."""
-        if self._price is not None:
+        if self._price is not None and isinstance(added, np.ndarray):
             return self._price(added)[:, 0]
-        return self.pieces.price(torch.from_numpy(added)).numpy()
+        return _asked(self.pieces.price, added)
 
-    @torch.no_grad()
     def backward_communication(
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
     ) -> Float[np.ndarray, "plans devices"]:
-        return self.backward(torch.from_numpy(dim_sums)).numpy()
+        return _asked(self.backward, dim_sums)
 
-    @torch.no_grad()
     def forward_communication(
         self,
         tables: EmbeddingTables,
         dim_sums: Float[np.ndarray, "plans devices"],
         start: Float[np.ndarray, "plans devices"],
     ) -> Float[np.ndarray, "plans devices"]:
-        return self.forward(torch.from_numpy(dim_sums), torch.from_numpy(start)).numpy()
+        return _asked(self.forward, dim_sums, start)
+
+
+def _asked(network: Callable[..., torch.Tensor], *inputs: Any) -> Any:
+    """What a network says: of tensors with gradients, of numpy's arrays one of numpy's."""
+    if isinstance(inputs[0], torch.Tensor):
+        return network(*inputs)
+    with torch.no_grad():
+        return network(*map(torch.from_numpy, inputs)).numpy()
 
 
 def perceptron(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
 from data.sharding.oracles.additive import AdditiveOracle, Described
@@ -141,13 +142,16 @@ class AnalyticalDevice(AdditiveOracle):
         device: Int[np.ndarray, " shards"],
     ) -> Float[np.ndarray, " shards"]:
         """Forward and backward pass of shards that hold something."""
-        limit = {name: values if values.ndim == 0 else values[device] for name, values in self.limits.items()}
+        xp = array_namespace(added)
+        limit = {
+            name: xp.asarray(values if values.ndim == 0 else values[device]) for name, values in self.limits.items()
+        }
         footprint, reused = added[:, :BINS], added[:, BINS : 2 * BINS]
         read, updated, issued, written, lookups = added[:, 2 * BINS :].T
-        hotter = np.cumsum(footprint[:, ::-1], axis=1)[:, ::-1] - footprint
-        room = np.clip(np.expand_dims(limit["cache"], -1) - hotter, 0, footprint)
-        cached = np.divide(room, footprint, out=np.zeros_like(room), where=footprint > 0)
-        from_memory = read - np.sum(cached * reused, axis=1)
+        hotter = xp.flip(xp.cumulative_sum(xp.flip(footprint, axis=1), axis=1), axis=1) - footprint
+        room = xp.minimum(xp.clip(limit["cache"][..., None] - hotter, 0), footprint)
+        cached = room / xp.where(footprint > 0, footprint, 1)
+        from_memory = read - xp.sum(cached * reused, axis=1)
         from_cache = read / limit["cache_rate"]
         forward = limit["launch"] + written / limit["memory_rate"]
         forward = forward + _norm4(from_memory / limit["memory_rate"], from_cache, issued / limit["forward_rate"])
@@ -167,8 +171,9 @@ class AnalyticalDevice(AdditiveOracle):
         self, tables: EmbeddingTables, dim_sums: Float[np.ndarray, "plans devices"]
     ) -> Float[np.ndarray, "plans devices"]:
         """Each device waits for its own messages, and for half of the slowest device's."""
+        xp = array_namespace(dim_sums)
         return sum(
-            latency + np.maximum(transfers, transfers.max(1, keepdims=True) / 2)
+            latency + xp.maximum(transfers, xp.max(transfers, axis=1, keepdims=True) / 2)
             for transfers, latency in self._transfers(tables, dim_sums)
         )  # type: ignore[return-value]
 
@@ -179,9 +184,11 @@ class AnalyticalDevice(AdditiveOracle):
         start: Float[np.ndarray, "plans devices"],
     ) -> Float[np.ndarray, "plans devices"]:
         """All devices wait for the slowest transfer and for the last to begin."""
-        ended = start.max(1, keepdims=True) - start
+        xp = array_namespace(dim_sums)
+        ended = xp.max(start, axis=1, keepdims=True) - start
         return ended + sum(
-            latency + transfers.max(1, keepdims=True) for transfers, latency in self._transfers(tables, dim_sums)
+            latency + xp.max(transfers, axis=1, keepdims=True)
+            for transfers, latency in self._transfers(tables, dim_sums)
         )
 
     def _transfers(
@@ -192,6 +199,7 @@ class AnalyticalDevice(AdditiveOracle):
         Devices of a group first exchange what goes to their counterparts in other groups, so that of the levels further out
         each device carries an equal part of its group's load.
         """
+        xp = array_namespace(dim_sums)
         plans, devices = dim_sums.shape
         per_dim = FLOAT_BYTES * tables.batch / devices
         limits = [(self.limits["latency"], self.limits["link_rate"])]
@@ -200,12 +208,12 @@ class AnalyticalDevice(AdditiveOracle):
         held = dim_sums
         for (size, larger_size), (latency, rate) in zip(pairwise(sizes), limits, strict=True):
             groups = larger_size // size
-            whole = held.reshape(plans, devices // larger_size, groups).sum(2)
+            whole = xp.sum(xp.reshape(held, (plans, devices // larger_size, groups)), axis=2)
             sent = per_dim * (devices / larger_size) * held * (groups - 1)
-            received = per_dim * (devices / larger_size) * (np.repeat(whole, groups, axis=1) - held)
+            received = per_dim * (devices / larger_size) * (xp.repeat(whole, groups, axis=1) - held)
             congestion = 1 + CONGESTION * (groups - 2)
-            larger = np.repeat(np.maximum(sent, received), size, axis=1)
-            yield congestion * larger / rate, latency * (groups - 1)
+            larger = xp.repeat(xp.maximum(sent, received), size, axis=1)
+            yield congestion * larger / xp.asarray(rate), xp.asarray(latency * (groups - 1))
             held = whole
 
     def check(self, devices: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from data.sharding.plan import Pieces
@@ -38,7 +39,7 @@ class DeviceCosts:
     @property
     def plan(self) -> Float[np.ndarray, " plans"]:
         """That of the slowest device, which all others wait for (docs/papers/neuroshard.md#(1))."""
-        return self.device.max(axis=1)
+        return array_namespace(self.compute).max(self.device, axis=1)
 
 
 class CostOracle(ABC):
@@ -93,8 +94,12 @@ class CostOracle(ABC):
         compute: Float[np.ndarray, "plans devices"],
         dim_sums: Float[np.ndarray, "plans devices"],
     ) -> DeviceCosts:
-        """All costs, once the computation is known: a device that is ready late makes the others wait."""
+        """All costs, once the computation is known: a device that is ready late makes the others wait.
+
+        Of formulas and networks, torch's tensors have costs with gradients.
+        """
+        xp = array_namespace(compute)
         backward = self.backward_communication(tables, dim_sums)
         ready = compute + backward
-        start = ready - ready.min(axis=1, keepdims=True) if self.skew else np.zeros_like(ready)
+        start = ready - xp.min(ready, axis=1, keepdims=True) if self.skew else xp.zeros_like(ready)
         return DeviceCosts(compute, backward, self.forward_communication(tables, dim_sums, start))
