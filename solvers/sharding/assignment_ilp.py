@@ -72,6 +72,22 @@ def fewest_pieces(problem: ShardingProblem) -> AssignmentILP:
     return AssignmentILP(ilp, chosen, problem)
 
 
+def whole_tables(problem: ShardingProblem, every_device: bool = False) -> AssignmentILP:
+    """Every table whole on one device, at no cost yet; ``every_device``: none is left empty.
+
+    A millionth of every memory is left free, as in :func:`least_load`.
+    """
+    chosen = candidates(problem, halvings=0)
+    count = len(chosen.table)
+    rows, low, high = _rules(problem, chosen, exact=False)
+    if every_device:
+        held = sp.csr_matrix((np.ones(count), (chosen.shard, np.arange(count))), shape=(problem.devices, count))
+        rows = sp.vstack([rows, held], format="csr")
+        low, high = np.append(low, np.ones(problem.devices)), np.append(high, np.full(problem.devices, np.inf))
+    ilp = ILP.build(np.zeros(count), rows, low, high, ub=1.0, integer=True, name=f"whole tables of {problem.name}")
+    return AssignmentILP(ilp, chosen, problem)
+
+
 def least_load(
     problem: ShardingProblem, chosen: Pieces, cost: Float[np.ndarray, " candidates"], exact: bool = False
 ) -> AssignmentILP:

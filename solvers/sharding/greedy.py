@@ -60,10 +60,10 @@ class Greedy:
         chosen = np.zeros(len(weight), np.int64)
         load, used = np.zeros(problem.devices), np.zeros(problem.devices, np.int64)
         for table in np.lexsort((np.arange(len(weight)), sizes, -weight)):
-            room = _room(problem, int(table), used)
-            if not len(room):
+            free = room(problem, int(table), used)
+            if not len(free):
                 return None
-            device = room[np.argmin(load[room])]
+            device = free[np.argmin(load[free])]
             chosen[table] = device
             load[device] += weight[table]
             used[device] += sizes[table]
@@ -73,15 +73,15 @@ class Greedy:
         sizes = problem.column_bytes * problem.dims
         chosen, used = np.zeros(len(sizes), np.int64), np.zeros(problem.devices, np.int64)
         for table in rng.permutation(len(sizes)):
-            room = _room(problem, int(table), used)
-            if not len(room):
+            free = room(problem, int(table), used)
+            if not len(free):
                 return None
-            chosen[table] = rng.choice(room)
+            chosen[table] = rng.choice(free)
             used[chosen[table]] += sizes[table]
         return chosen.tolist()
 
 
-def _room(problem: ShardingProblem, table: int, used: Int[np.ndarray, " devices"]) -> Int[np.ndarray, " some"]:
+def room(problem: ShardingProblem, table: int, used: Int[np.ndarray, " devices"]) -> Int[np.ndarray, " some"]:
     """The devices that may take a whole table."""
     fits = used + problem.column_bytes[table] * problem.dims[table] <= problem.memory
     if problem.pinned is not None and problem.pinned[table] >= 0:
