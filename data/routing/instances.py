@@ -37,7 +37,7 @@ class RoutingGrids(ProblemData):
     seed
         Of the instances' seeds; 10 in the authors' code.
     loss
-        What is minimised, see :class:`data.routing.problem.RoutingProblem`.
+        The cost of the relaxed problem, see :class:`data.routing.problem.RoutingProblem`.
     training
         Whether these are other instances than those that are tested.
     name

@@ -40,10 +40,11 @@ class Arcs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RoutingProblem:
-    """Minimise the loss of a simple path x from source to target, one variable for each edge, which runs both ways.
+    """Maximise the probability to arrive in time over simple paths x, one variable for each edge, which runs both ways.
 
     The time of a path is normal, with mean ``means'x`` and variance ``variances'x + |factor'x|^2``. Its score is
     ``(deadline - mean) / sqrt(variance)``, and its probability to arrive in time the normal distribution function of that.
+    As a :class:`solvers.differentiable.relaxed.Relaxed` the cost is either of them, negative, at any x.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ class RoutingProblem:
     factor
         (edges, factors) B of the covariance ``diag(variances) + B B'``; None: edges are independent.
     loss
-        What is minimised: ``score`` the negative score, ``probability`` the negative probability. The best path is the same.
+        The cost of the relaxed problem: ``score`` the negative score, ``probability`` the negative probability. The best
+        path is the same.
     labels
         Names of the nodes for messages and files; None: their numbers.
     places
@@ -83,7 +85,7 @@ class RoutingProblem:
     labels: tuple[str, ...] | None = None
     places: Float[np.ndarray, "nodes 2"] | None = None
 
-    maximize = False
+    maximize = True
 
     @property
     def variables(self) -> int:
@@ -219,14 +221,18 @@ class RoutingProblem:
         """A vertex as whole numbers."""
         return np.rint(x).astype(np.int64)
 
-    def objective(self, assignment: Int[np.ndarray, " edges"]) -> float:
-        """Loss of a path."""
-        score = float(self.scores(assignment[None])[0])
-        return -score if self.loss == "score" else -float(ndtr(score))
+    def values(self, x: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
+        """The loss of :meth:`query` without its gradient."""
+        scores = self.scores(x)
+        return -scores if self.loss == "score" else -ndtr(scores)
 
-    def probability(self, assignment: Int[np.ndarray, " edges"]) -> float:
-        """That a path arrives in time."""
+    def objective(self, assignment: Int[np.ndarray, " edges"]) -> float:
+        """Probability of a path to arrive in time."""
         return float(ndtr(self.scores(assignment[None])[0]))
+
+    def objective_of(self, x: Float[np.ndarray, " variables"], value: float) -> float:
+        """The same, told from its loss."""
+        return float(ndtr(-value)) if self.loss == "score" else -value
 
     def is_feasible(self, assignment: Int[np.ndarray, " edges"]) -> bool:
         """True for one simple path from the source to the target and nothing else."""

@@ -25,7 +25,7 @@ def test_a_file_becomes_a_problem_with_its_names(tmp_path: Path) -> None:
     assert data.test_problems is not None
     index, problem = data.test_problems[0]
     assert (index, problem.name, problem.nodes, problem.variables) == (0, "town", 4, 4)
-    assert problem.objective(np.array([1, 1, 0, 0])) == pytest.approx(-1 / np.sqrt(2))
+    assert problem.scores(np.array([[1, 1, 0, 0]])) == pytest.approx([1 / np.sqrt(2)])
     assert problem.edge_label(2) == "home - bridge"
 
 

@@ -33,11 +33,15 @@ def square(**changed: object) -> RoutingProblem:
     return replace(problem, **changed)
 
 
-def test_the_objective_of_a_path_is_its_negative_score_or_probability() -> None:
-    path = np.array([1, 0, 1, 0, 0])
-    assert square().objective(path) == pytest.approx(-(4 - 2) / 3)
-    assert square(loss="probability").objective(path) == pytest.approx(-norm.cdf(2 / 3))
-    assert square().probability(path) == pytest.approx(norm.cdf(2 / 3))
+@pytest.mark.parametrize("loss", ["probability", "score"])
+def test_the_objective_of_a_path_is_its_probability_and_told_from_its_loss(loss: str) -> None:
+    path, problem = np.array([1, 0, 1, 0, 0]), square(loss=loss)
+    assert problem.scores(path[None]) == pytest.approx([2 / 3])
+    assert problem.objective(path) == pytest.approx(norm.cdf(2 / 3))
+    (value,) = problem.query(path[None]).values
+    assert value == pytest.approx(-2 / 3 if loss == "score" else -norm.cdf(2 / 3))
+    assert problem.values(path[None]) == pytest.approx([value])
+    assert problem.objective_of(path, value) == pytest.approx(problem.objective(path))
 
 
 def test_a_factor_adds_the_covariance_of_edges() -> None:
@@ -45,7 +49,7 @@ def test_a_factor_adds_the_covariance_of_edges() -> None:
     problem = square(factor=factor)
     x = np.array([1.0, 0, 1, 0, 0])
     covariance = np.diag(problem.variances) + factor @ factor.T
-    assert problem.objective(x) == pytest.approx(-2 / np.sqrt(x @ covariance @ x))
+    assert problem.scores(x[None]) == pytest.approx([2 / np.sqrt(x @ covariance @ x)])
     assert problem.marginal_variances == pytest.approx(np.diag(covariance))
 
 
