@@ -40,7 +40,7 @@ class ContiguousText(pl.LightningDataModule):
     Parameters
     ----------
     name
-        Name of the pair of texts; a text of your own is called by its file.
+        Name of the pair of texts; a text of your own is called by its file, whatever stands here.
     vocabulary_size
         At most so many words get an id of their own, the most frequent ones, ``<unk>`` included.
     train, evaluation
@@ -66,7 +66,7 @@ class ContiguousText(pl.LightningDataModule):
 
     def __init__(
         self,
-        name: str,
+        name: str | None,
         vocabulary_size: int,
         train: DataFile | None = None,
         evaluation: DataFile | None = None,
@@ -88,7 +88,7 @@ class ContiguousText(pl.LightningDataModule):
         )
         if tokens not in TOKENS:
             raise ConfigError(f"data.tokens is '{tokens}'{nearest(tokens, list(TOKENS))}")
-        self.name = name if path is None else printable(Path(path).stem)
+        self.name = (name or "text") if path is None else printable(Path(path).stem)
         self.tokens, self.own = tokens, path is not None
         self.vocabulary_size = vocabulary_size
         self.train, self.evaluation = train, evaluation
