@@ -1,4 +1,4 @@
-"""A regression that another run needs: trained inside it, once for all that need the same."""
+"""A network that another run needs: trained inside it, once for all that need the same."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from data.loading import place
-from data.regression.module import RegressionData
-from models.regressor import Regressor
 from runs.record.callbacks import HeedStop, KeepLast, StopOnNonFiniteLoss
 from runs.record.training_checkpoint import recovered_last
-from tasks.regression import Regression
 
 FOLDER = "pretraining"
 
@@ -25,12 +22,11 @@ class Pretrained:
 
     Parameters
     ----------
-    model
-        What is trained.
-    data
-        What it learns from.
+    model, data
+        What is trained, and what it learns from.
     task
-        Called with the model; makes the training.
+        Called with the model; makes the training, a LightningModule with the store ``once``, the network ``best_model`` and
+        ``trained()``, which gives both to keep.
     trainer
         ``max_epochs``, and whatever else ``pytorch_lightning.Trainer`` takes.
     hardware
@@ -41,18 +37,19 @@ class Pretrained:
 
     def __init__(
         self,
-        model: Regressor,
-        data: RegressionData,
-        task: Callable[..., Regression],
+        model: torch.nn.Module,
+        data: lightning.LightningDataModule,
+        task: Callable[..., Any],
         trainer: Mapping[str, Any],
         hardware: Mapping[str, Any],
         seed: int = 0,
     ) -> None:
-        self.task = task(model=model)
-        self.samples, self.trainer, self.hardware = data, dict(trainer), dict(hardware)
+        self.task: Any = task(model=model)
+        self.samples: Any = data
+        self.trainer, self.hardware = dict(trainer), dict(hardware)
         self.seed = seed
 
-    def network(self, folder: Path) -> Regressor:
+    def network(self, folder: Path) -> Any:
         """The best network, from the cache or trained now; a killed training goes on where the run is started again.
 
         Parameters

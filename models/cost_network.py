@@ -1,0 +1,19 @@
+"""What a network is that predicts the costs of an instance, in any domain (docs/papers/surco.md#3.4)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class CostNetwork(nn.Module, ABC):
+    """Abstract: sees an instance and gives the latent of its costs, (latents,), as ``network(*network.encode(problem))``.
+
+    A latent is as long as the parametrisation of the costs takes it. A subclass has a ``forward`` for what it encodes.
+    """
+
+    @abstractmethod
+    def encode(self, problem: Any) -> tuple[Tensor, ...]:
+        """What it sees of an instance, computed once for each; on the CPU."""
