@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from data.queried import Queried
+from runs.errors import InvalidProblem
 
-__all__ = ["Queried", "Relaxed"]
+__all__ = ["Judged", "Mixed", "Priced", "Queried", "Relaxed", "Valued", "relaxation"]
 
 
 @runtime_checkable
@@ -20,7 +22,10 @@ class Relaxed(Protocol):
     assignment priced by an oracle or by networks). ``assignment`` turns a vertex into what ``Solution.assignment`` holds.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call the instance."""
+        ...
 
     @property
     def variables(self) -> int:
@@ -34,3 +39,58 @@ class Relaxed(Protocol):
     def assignment(self, x: Float[np.ndarray, " variables"]) -> np.ndarray:
         """A vertex as the problem's own array."""
         ...
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A relaxed problem that can be solved for good: all its windows are met, say."""
+
+    def solved(self, x: Float[np.ndarray, " variables"], value: float) -> bool:
+        """Whether nothing is left to do at a vertex of this cost."""
+        ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A relaxed problem that tells its objective from f, where that spares a query."""
+
+    def objective_of(self, x: Float[np.ndarray, " variables"], value: float) -> float:
+        """The problem's objective at a vertex of this cost."""
+        ...
+
+
+@runtime_checkable
+class Valued(Protocol):
+    """A relaxed problem whose value alone is cheaper than with its gradient."""
+
+    def values(self, x: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
+        """f(x)."""
+        ...
+
+
+@runtime_checkable
+class Mixed(Protocol):
+    """A relaxed problem of which some variables are no choices."""
+
+    @property
+    def integer(self) -> Bool[np.ndarray, " variables"]:
+        """Which are whole in every vertex."""
+        ...
+
+
+def relaxation(problem: Any, relax: Callable[[Any], Relaxed] | None = None) -> Relaxed:
+    """The relaxed view of a problem: by ``relax``, else itself.
+
+    Raises
+    ------
+    InvalidProblem
+        It is none.
+    """
+    if relax is not None:
+        return relax(problem)
+    if isinstance(problem, Relaxed):
+        return problem
+    raise InvalidProblem(
+        f"{getattr(problem, 'name', problem)}: a {type(problem).__name__} has no cost with a gradient; give one, or "
+        "say with solver.relax how it gets one"
+    )

@@ -57,7 +57,7 @@ class GradientFreeSearch:
         self._stale = 0
 
     def run(self, initial: Point | None = None, checkpoint: Checkpoint | None = None) -> None:
-        """Search until the budget is spent, a signal asks to stop, or nothing new turns up.
+        """Search until the budget is spent, a signal asks to stop, nothing new turns up, or nothing is left to do.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class GradientFreeSearch:
                 self._restore(saved)
             else:
                 self._begin(self.space.sample(self.rng) if initial is None else initial)
-            while not self.meter.exhausted and self._stale < STALE:
+            while not (self.meter.exhausted or self.objective.solved) and self._stale < STALE:
                 if checkpoint and checkpoint.due():
                     checkpoint.save(self._state())
                 points = self._affordable(self.method.ask(self.space, self.rng))

@@ -39,10 +39,12 @@ class Space(ABC):
 class Objective(ABC):
     """What points are worth; less is better, infinite what is no solution.
 
-    ``most`` is how many evaluations a point takes at most. The two hooks at the end do nothing here.
+    ``most`` is how many evaluations a point takes at most; ``solved`` says that nothing is left to do. The two hooks at the
+    end do nothing here.
     """
 
     most: int = 1
+    solved: bool = False
 
     @abstractmethod
     def values(self, points: Sequence[Point], meter: Meter) -> Float[np.ndarray, " points"]:

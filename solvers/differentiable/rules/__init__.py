@@ -1,0 +1,1 @@
+"""Gradients through an argmin: a file per rule."""
