@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from models.cost_network import CostNetwork
 from runs.errors import ConfigError
 from solvers.differentiable.parametrisation import Parametrisation
 from solvers.differentiable.rules.interpolation import positive
-
-
-@runtime_checkable
-class Predictor(Protocol):
-    """What predicts the costs of an instance: a trained prior."""
-
-    def predict(self, problem: Any) -> Float[np.ndarray, " variables"]:
-        """c(y)."""
-        ...
 
 
 class Start(ABC):
@@ -106,7 +99,7 @@ class Attribute(Start):
 
 
 class Predicted(Start):
-    """What a prior predicts, c(0) = c(y): the hybrid method.
+    """The latent that a prior predicts: the hybrid method.
 
     Parameters
     ----------
@@ -120,11 +113,13 @@ class Predicted(Start):
     def latent(
         self, variables: int, problem: Any, parametrisation: Parametrisation, scorer: Any, rng: np.random.Generator
     ) -> Float[np.ndarray, " latents"]:
-        if not isinstance(scorer, Predictor):
+        if not isinstance(scorer, CostNetwork):
             raise ConfigError(
                 "the descent is to start at predicted costs, but there is no prior; choose one with model=..."
             )
-        return parametrisation.latent(self.scale * given(scorer.predict(problem), variables, "the prediction"), problem)
+        with torch.no_grad():
+            predicted = scorer(*scorer.encode(problem)).double().cpu().numpy()
+        return self.scale * given(predicted, parametrisation.latents(variables, problem), "the prediction")
 
 
 def given(costs: Any, variables: int, what: str) -> Float[np.ndarray, " variables"]:

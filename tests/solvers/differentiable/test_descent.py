@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.cost_network import CostNetwork
 from runs import interrupt
 from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from runs.record.checkpoint import FileCheckpoint
@@ -102,9 +103,12 @@ def test_normalised_steps_move_the_costs_by_the_rate() -> None:
 
 
 def test_it_starts_where_it_is_told() -> None:
-    class Prior:
-        def predict(self, problem: Any) -> np.ndarray:
-            return problem.linear
+    class Prior(CostNetwork):
+        def encode(self, problem: Any) -> tuple[torch.Tensor, ...]:
+            return (torch.from_numpy(problem.linear),)
+
+        def forward(self, linear: torch.Tensor) -> torch.Tensor:
+            return linear
 
     rng = np.random.default_rng(0)
     direct = ZeroDescent(Cheapest(), PassThrough()).parametrisation
