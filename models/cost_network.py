@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -17,3 +20,10 @@ class CostNetwork(nn.Module, ABC):
     @abstractmethod
     def encode(self, problem: Any) -> tuple[Tensor, ...]:
         """What it sees of an instance, computed once for each; on the CPU."""
+
+    @torch.no_grad()
+    def latent(self, problem: Any) -> Float[np.ndarray, " latents"]:
+        """What it says of an instance."""
+        place = next(self.parameters(), torch.empty(0)).device
+        encoded = (each.to(place) for each in self.encode(problem))
+        return self(*encoded).double().cpu().numpy()

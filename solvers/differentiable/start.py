@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from models.cost_network import CostNetwork
@@ -117,9 +116,7 @@ class Predicted(Start):
             raise ConfigError(
                 "the descent is to start at predicted costs, but there is no prior; choose one with model=..."
             )
-        with torch.no_grad():
-            predicted = scorer(*scorer.encode(problem)).double().cpu().numpy()
-        return self.scale * given(predicted, parametrisation.latents(variables, problem), "the prediction")
+        return self.scale * given(scorer.latent(problem), parametrisation.latents(variables, problem), "the prediction")
 
 
 def given(costs: Any, variables: int, what: str) -> Float[np.ndarray, " variables"]:

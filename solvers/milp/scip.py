@@ -73,13 +73,31 @@ class Scip:
     ) -> Solution:
         incumbent = Incumbent(problem, budget, initial, cutoff, on_incumbent, checkpoint)
         seed = int(rng.integers(2**31 - 1))
-        return solve_native(incumbent, partial(_ScipModel, self, incumbent, seed), partial(self.solve, rng=rng))
+        return solve_native(incumbent, partial(ScipModel, self, incumbent, seed), partial(self.solve, rng=rng))
 
 
-class _ScipModel:
-    """One SCIP model of one solve; objective without its offset, as a minimisation."""
+class ScipModel:
+    """One SCIP model of one solve; objective without its offset, as a minimisation.
 
-    def __init__(self, solver: Scip, incumbent: Incumbent, seed: int) -> None:
+    Parameters
+    ----------
+    solver
+        Its settings.
+    incumbent
+        Collects what is found.
+    seed
+        Of SCIP.
+    fill
+        Puts a problem, which may be nonlinear, into an empty model and returns the variables of a solution; None for an ILP.
+    """
+
+    def __init__(
+        self,
+        solver: Scip,
+        incumbent: Incumbent,
+        seed: int,
+        fill: Callable[[Any, Any], list[Any]] | None = None,
+    ) -> None:
         self._scip = require("pyscipopt", "solvers")
         self._incumbent = incumbent
         self._problem = incumbent.problem.to_min()
@@ -88,10 +106,10 @@ class _ScipModel:
         self.model = self._scip.Model()
         self.model.hideOutput()
         self._configure(solver, seed)
-        self._infeasible = _empty_row_fails(self._problem)
+        self._infeasible = fill is None and _empty_row_fails(self._problem)
         if self._infeasible:
             return
-        self.variables = load(self.model, self._problem)
+        self.variables = (fill or load)(self.model, self._problem)
         if incumbent.start is not None:
             self._add_start(incumbent.start)
         if incumbent.cutoff is not None:

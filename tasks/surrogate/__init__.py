@@ -1,0 +1,1 @@
+"""Costs that are predicted: a prior trained on instances, its deployment, and searches that start from it."""
