@@ -64,7 +64,7 @@ class _Argmin(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, costs: Tensor, layer: DifferentiableOracle, problem: Any, batch: int) -> Tensor:
         asked = OracleCalls(layer.oracle, problem)
-        rows = _rows(costs)
+        rows = rows_of(costs)
         x = asked(rows)
         layer.count(asked)
         ctx.layer, ctx.problem, ctx.batch, ctx.rows, ctx.x = layer, problem, batch, rows, x
@@ -75,11 +75,12 @@ class _Argmin(torch.autograd.Function):
         (slopes,) = outputs
         asked = OracleCalls(ctx.layer.oracle, ctx.problem)
         rngs = [np.random.default_rng([ctx.layer.seed, ctx.batch, row]) for row in range(len(ctx.rows))]
-        gradient = ctx.layer.rule.gradient(ctx.rows, ctx.x, _rows(slopes), asked, rngs)
+        gradient = ctx.layer.rule.gradient(ctx.rows, ctx.x, rows_of(slopes), asked, rngs)
         ctx.layer.count(asked)
         return torch.from_numpy(gradient).reshape(slopes.shape).to(slopes), None, None, None
 
 
-def _rows(tensor: Tensor) -> Float[np.ndarray, "batch variables"]:
+def rows_of(tensor: Tensor) -> Float[np.ndarray, "batch variables"]:
+    """A tensor of costs as rows of doubles on the host."""
     array = tensor.detach().to("cpu", torch.float64).numpy()
     return np.ascontiguousarray(array.reshape(-1, array.shape[-1]))
