@@ -34,8 +34,8 @@ class BestVertex:
 
     Attributes
     ----------
-    x, value
-        The best, and f of it; None and infinite before there is one.
+    x, value, costs
+        The best, f of it, and costs of which it is the oracle's answer; None and infinite before there is one.
     solved
         Whether f has reached ``target``, or the problem says that nothing is left to do.
     meter
@@ -55,13 +55,14 @@ class BestVertex:
         self.problem, self.relaxed, self.budget, self.target, self.oracle = problem, relaxed, budget, target, oracle
         self.meter: Meter = budget.start()
         self.x: Float[np.ndarray, " variables"] | None = None
+        self.costs: Float[np.ndarray, " variables"] | None = None
         self.value = np.inf
         self.solved = False
         self.trace = Trace(maximize=bool(getattr(problem, "maximize", False)))
         self._checked = b""
 
-    def query(self, x: Float[np.ndarray, "batch variables"]) -> Queried:
-        """f and its gradient at vertices; the best is kept.
+    def query(self, x: Float[np.ndarray, "batch variables"], costs: Float[np.ndarray, "batch variables"]) -> Queried:
+        """f and its gradient at the vertices that costs lead to; the best is kept.
 
         Raises
         ------
@@ -82,7 +83,7 @@ class BestVertex:
             raise InvalidProblem(
                 f"{self.relaxed.name}: the gradient of its cost has shape {found.gradients.shape}; expected {x.shape}"
             )
-        self._keep(x, found.values)
+        self._keep(x, found.values, costs)
         finite = np.isfinite(found.gradients).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
@@ -91,7 +92,9 @@ class BestVertex:
             raise NotFinite(f"{self.relaxed.name}: df/dx of variable {variable} is {bad} at a vertex", x[row])
         return found
 
-    def values(self, x: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
+    def values(
+        self, x: Float[np.ndarray, "batch variables"], costs: Float[np.ndarray, "batch variables"]
+    ) -> Float[np.ndarray, " batch"]:
         """f alone; the best is kept.
 
         Raises
@@ -102,7 +105,7 @@ class BestVertex:
         self._check(x)
         priced = self.relaxed.values(x) if isinstance(self.relaxed, Valued) else self.relaxed.query(x).values
         values = np.asarray(priced, np.float64)
-        self._keep(x, values)
+        self._keep(x, values, costs)
         return values
 
     def _check(self, x: Float[np.ndarray, "batch variables"]) -> None:
@@ -125,14 +128,19 @@ class BestVertex:
             reason = f": {worst(self.relaxed.assignment(x))[0]}" if worst else ""
             raise SolverFailure(f"{self.relaxed.name}: what {self.oracle} answers is not feasible{reason}")
 
-    def _keep(self, x: Float[np.ndarray, "batch variables"], values: Float[np.ndarray, " batch"]) -> None:
+    def _keep(
+        self,
+        x: Float[np.ndarray, "batch variables"],
+        values: Float[np.ndarray, " batch"],
+        costs: Float[np.ndarray, "batch variables"],
+    ) -> None:
         self.meter.evaluations += len(x)
         if not np.isfinite(values).all():
             row = int(np.argmin(np.isfinite(values)))
             raise NotFinite(f"{self.relaxed.name}: f is {values[row]} at a vertex", x[row])
         best = int(np.argmin(values))
         if values[best] < self.value:
-            self.x, self.value = x[best].copy(), float(values[best])
+            self.x, self.costs, self.value = x[best].copy(), costs[best].copy(), float(values[best])
             reached = self.target is not None and self.value <= self.target
             self.solved = reached or (isinstance(self.relaxed, Judged) and self.relaxed.solved(self.x, self.value))
             self.trace.record(self.meter.seconds, self.meter.evaluations, self._objective())
@@ -162,10 +170,12 @@ class BestVertex:
             "value": np.array(self.value),
             "solved": np.array(self.solved),
         }
-        return own | ({} if self.x is None else {"x": self.x}) | prefixed("trace/", self.trace.to_arrays())
+        best = {} if self.x is None or self.costs is None else {"x": self.x, "costs": self.costs}
+        return own | best | prefixed("trace/", self.trace.to_arrays())
 
     def restore(self, memory: State) -> None:
         """Inverse of :meth:`memory`."""
         self.meter = self.budget.start(float(memory["seconds"]), int(memory["evaluations"]))
-        self.x, self.value, self.solved = memory.get("x"), float(memory["value"]), bool(memory["solved"])
+        self.x, self.costs = memory.get("x"), memory.get("costs")
+        self.value, self.solved = float(memory["value"]), bool(memory["solved"])
         self.trace = Trace.from_arrays(under("trace/", memory), self.trace.maximize)

@@ -118,10 +118,11 @@ class _ThroughOracle(Objective):
     def values(self, points: Sequence[Point], meter: Meter) -> Float[np.ndarray, " points"]:
         self.best.meter = meter
         before = self.oracle.inexact
-        x = self.oracle(self.parametrisation.costs(np.array(points), self.oracle.problem))
+        costs = self.parametrisation.costs(np.array(points), self.oracle.problem)
+        x = self.oracle(costs)
         if self.oracle.inexact > before and interrupt.requested():
             raise SolverFailure("a signal cut the oracle short")
-        values = self.best.values(x)
+        values = self.best.values(x, costs)
         inexact = (self.oracle.inexact - before) / len(x)
         for row, value in zip(x, values.tolist(), strict=True):
             hamming = 0 if self._x is None else np.count_nonzero(row != self._x)

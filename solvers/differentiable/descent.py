@@ -99,6 +99,18 @@ class ZeroDescent:
             With and without a solution: gradients vanished, f or its gradient is not finite (``checkpoint`` then holds
             where), the oracle failed or its answer is not feasible.
         """
+        return self.descend(problem, budget, scorer, initial, rng, checkpoint).solution()
+
+    def descend(
+        self,
+        problem: Any,
+        budget: Budget,
+        scorer: Any,
+        initial: Float[np.ndarray, " variables"] | None,
+        rng: np.random.Generator,
+        checkpoint: Checkpoint | None = None,
+    ) -> Progress:
+        """:meth:`solve`, before its answer is taken from it: a failure is raised by the answer."""
         relaxed = relaxation(problem, self.relax)
         self.oracle.check(problem)
         with interrupt.watch():
@@ -111,17 +123,15 @@ class ZeroDescent:
                     self._step(run, OracleCalls(self.oracle, problem))
                     run.refuse_standstill(self.zero_gradients)
             except SolverFailure as failure:
-                if not interrupt.requested():
-                    run.fail(failure)
-                run.cut_short()
-            return run.solution()
+                run.fail(failure)
+            return run
 
     def _step(self, run: Progress, oracle: OracleCalls) -> None:
         """One query of f, one gradient, one step."""
         latent = run.steps.latent
         costs = self.parametrisation.costs(latent, oracle.problem)[None]
         x = oracle(costs)
-        value, slopes = run.best.query(x)
+        value, slopes = run.best.query(x, costs)
         gradient = self.rule.gradient(costs, x, slopes, oracle, [run.rng])
         if oracle.inexact and interrupt.requested():
             run.cut_short()

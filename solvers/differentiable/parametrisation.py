@@ -61,6 +61,26 @@ class Direct(Parametrisation):
         return costs
 
 
+class Direction(Parametrisation):
+    """The latent at a root mean square of 1: an oracle only sees directions, and noise of one size stays of one effect."""
+
+    def costs(self, latent: Float[np.ndarray, "*batch latents"], problem: Any) -> Float[np.ndarray, "*batch variables"]:
+        return latent / _root_mean_square(latent)
+
+    def pullback(
+        self,
+        latent: Float[np.ndarray, "*batch latents"],
+        gradient: Float[np.ndarray, "*batch variables"],
+        problem: Any,
+    ) -> Float[np.ndarray, "*batch latents"]:
+        size = _root_mean_square(latent)
+        costs = latent / size
+        return (gradient - costs * (costs * gradient).mean(axis=-1, keepdims=True)) / size
+
+    def latent(self, costs: Float[np.ndarray, " variables"], problem: Any) -> Float[np.ndarray, " latents"]:
+        return costs / _root_mean_square(costs)
+
+
 class Sigmoid(Parametrisation):
     """c = scale / (1 + exp(-latent)): costs above 0, as shortest paths need them.
 
@@ -97,3 +117,8 @@ class Sigmoid(Parametrisation):
 def _sigmoid(latent: Float[np.ndarray, "*batch latents"]) -> Float[np.ndarray, "*batch latents"]:
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-latent))
+
+
+def _root_mean_square(latent: Float[np.ndarray, "*batch latents"]) -> Float[np.ndarray, "*batch 1"]:
+    size = np.sqrt(np.square(latent).mean(axis=-1, keepdims=True))
+    return np.where(size > 0, size, 1.0)

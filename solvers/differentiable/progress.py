@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,6 +27,13 @@ class StandStill(SolverFailure):
 class Progress:
     """A descent between two steps.
 
+    Attributes
+    ----------
+    log
+        See :data:`COLUMNS`.
+    failure
+        What ended it before its time, or None.
+
     Parameters
     ----------
     best
@@ -42,6 +49,7 @@ class Progress:
     def __init__(self, best: BestVertex, steps: Steps, rng: np.random.Generator, checkpoint: Checkpoint | None) -> None:
         self.best, self.steps, self.rng, self.checkpoint = best, steps, rng, checkpoint
         self.log: dict[str, list[float]] = {name: [] for name in COLUMNS}
+        self.failure: SolverFailure | None = None
         self._x: Float[np.ndarray, " variables"] | None = None
         self._since_best = self._standing = 0
         self._began: tuple[int, Any] = (0, rng.bit_generator.state)
@@ -93,28 +101,33 @@ class Progress:
         """Forget a step that a signal ended: it is done again when the search goes on."""
         self.best.meter.evaluations, self.rng.bit_generator.state = self._began
 
-    def solution(self) -> Solution:
-        """The answer; after a signal the state is saved."""
-        if self.checkpoint and interrupt.requested():
-            self.checkpoint.save(self._state())
-        return self.best.solution({name: np.array(column) for name, column in self.log.items()})
+    def fail(self, failure: SolverFailure) -> None:
+        """End by a failure; one that a signal brought about is none, the step is done again when the search goes on."""
+        if interrupt.requested():
+            self.cut_short()
+        else:
+            self.failure = failure
 
-    def fail(self, failure: SolverFailure) -> NoReturn:
-        """Keep what was found; where f is not finite, save where that is.
+    def solution(self) -> Solution:
+        """The answer; after a signal the state is saved, and where f is not finite, where that is.
 
         Raises
         ------
         BrokenOff, SolverFailure
-            With and without a solution.
+            The descent failed, with and without a solution.
         """
-        cause = str(failure)
-        if isinstance(failure, NotFinite) and self.checkpoint:
-            self.checkpoint.save(self._state() | {"failed_x": failure.x})
+        log = {name: np.array(column) for name, column in self.log.items()}
+        if self.failure is None:
+            if self.checkpoint and interrupt.requested():
+                self.checkpoint.save(self._state())
+            return self.best.solution(log)
+        cause = str(self.failure)
+        if isinstance(self.failure, NotFinite) and self.checkpoint:
+            self.checkpoint.save(self._state() | {"failed_x": self.failure.x})
             cause += f"; the vertex and the latent are saved in {getattr(self.checkpoint, 'path', 'the checkpoint')}"
         if self.best.x is None:
-            raise SolverFailure(cause) from failure
-        log = {name: np.array(column) for name, column in self.log.items()}
-        raise BrokenOff(cause, self.best.solution(log)) from failure
+            raise SolverFailure(cause) from self.failure
+        raise BrokenOff(cause, self.best.solution(log)) from self.failure
 
     def resume(self) -> None:
         """Go on with the state of an interrupted search, if there is one."""

@@ -20,7 +20,7 @@ from solvers.base import BrokenOff, Budget, Solution, Status
 from solvers.differentiable.cost_search import CostSearch
 from solvers.differentiable.descent import ZeroDescent
 from solvers.differentiable.oracle import LinearOracle, Vertices
-from solvers.differentiable.parametrisation import Sigmoid
+from solvers.differentiable.parametrisation import Direction, Parametrisation, Sigmoid
 from solvers.differentiable.relaxed import Queried
 from solvers.differentiable.rules.blackbox import Blackbox
 from solvers.differentiable.rules.blackbox_smoothed import BlackboxSmoothed
@@ -61,16 +61,19 @@ def test_costs_of_one_less_twice_an_optimum_have_it_as_their_answer(parametrisat
     assert found.objective == pytest.approx(PROBLEM.optimum)
 
 
-def test_sigmoid_has_its_exact_derivative_and_inverse() -> None:
-    sigmoid, rng = Sigmoid(2.0), np.random.default_rng(0)
+@pytest.mark.parametrize("parametrisation", [Sigmoid(2.0), Direction()], ids=["sigmoid", "direction"])
+def test_a_parametrisation_has_its_exact_derivative_and_inverse(parametrisation: Parametrisation) -> None:
+    rng = np.random.default_rng(0)
     latent, slope = rng.normal(size=5), rng.normal(size=5)
     moves = 1e-6 * np.eye(5)
-    expected = [
-        slope @ (sigmoid.costs(latent + move, None) - sigmoid.costs(latent - move, None)) / 2e-6 for move in moves
-    ]
-    np.testing.assert_allclose(sigmoid.pullback(latent, slope, None), expected, atol=1e-8)
-    np.testing.assert_allclose(sigmoid.latent(sigmoid.costs(latent, None), None), latent)
-    assert np.isfinite(sigmoid.pullback(np.array([-1e4, 1e4]), np.ones(2), None)).all()
+    ahead, behind = (parametrisation.costs(latent + sign * moves, None) for sign in (1, -1))
+    np.testing.assert_allclose(
+        parametrisation.pullback(latent, slope, None), (ahead - behind) @ slope / 2e-6, atol=1e-8
+    )
+    costs = parametrisation.costs(latent, None)
+    np.testing.assert_allclose(parametrisation.costs(parametrisation.latent(costs, None), None), costs)
+    assert np.isfinite(parametrisation.pullback(np.zeros(2), np.ones(2), None)).all()
+    assert np.isfinite(parametrisation.pullback(np.array([-1e4, 1e4]), np.ones(2), None)).all()
 
 
 def test_it_stops_by_patience_by_target_and_at_its_limit() -> None:
