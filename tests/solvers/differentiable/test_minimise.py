@@ -30,14 +30,15 @@ def near_nine(x: torch.Tensor) -> torch.Tensor:
 
 def test_a_function_for_an_oracle_and_a_cost_are_enough() -> None:
     starts = [minimise(cheapest_four, near_nine, variables=9, queries=100, seed=seed) for seed in range(4)]
-    found = min(starts, key=lambda each: each.f)
+    seed = int(np.argmin([each.f for each in starts]))
+    found = starts[seed]
     points = [np.isin(np.arange(9), chosen).astype(float) for chosen in combinations(range(9), 4)]
     values = sorted(float(near_nine(torch.from_numpy(x))) for x in points)
     assert found.f <= values[4] and found.f == float(near_nine(torch.from_numpy(found.x)))
     np.testing.assert_array_equal(cheapest_four(found.c), found.x)
     assert found.trace.objective[-1] == pytest.approx(found.f) and found.trace.evaluations[-1] <= 100
     assert len(found.log["value"]) == found.trace.evaluations[-1]
-    again = minimise(cheapest_four, near_nine, variables=9, queries=100, seed=starts.index(found))
+    again = minimise(cheapest_four, near_nine, variables=9, queries=100, seed=seed)
     np.testing.assert_array_equal(again.c, found.c)
 
 
