@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -34,6 +35,23 @@ class Space(ABC):
     def key(self, point: Point) -> bytes:
         """What tells points apart: of equal ones the first alone is evaluated."""
         return point.tobytes()
+
+
+@runtime_checkable
+class Modelled(Protocol):
+    """A space with a family of distributions, each described by an array of parameters of which averages make sense."""
+
+    def prior(self) -> np.ndarray:
+        """Parameters to begin with."""
+        ...
+
+    def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> Point:
+        """A point of the distribution."""
+        ...
+
+    def fit(self, points: Sequence[Point]) -> np.ndarray:
+        """Parameters under which the points are likeliest."""
+        ...
 
 
 class Objective(ABC):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -68,3 +70,15 @@ class Vectors(Space):
 
     def crossover(self, first: Point, second: Point, rng: np.random.Generator) -> Point:
         return np.where(rng.integers(2, size=self.length) == 1, first, second)
+
+    def prior(self) -> Float[np.ndarray, "2 length"]:
+        """Mean and standard deviation of samples."""
+        return np.stack([self.centre, self.scale])
+
+    def draw(self, parameters: Float[np.ndarray, "2 length"], rng: np.random.Generator) -> Point:
+        """Normal, clipped to the bounds."""
+        return self.clipped(rng.normal(*parameters))
+
+    def fit(self, points: Sequence[Point]) -> Float[np.ndarray, "2 length"]:
+        """Mean and standard deviation of points."""
+        return np.stack([np.mean(points, axis=0), np.std(points, axis=0)])

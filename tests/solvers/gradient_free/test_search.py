@@ -15,6 +15,7 @@ from runs.errors import ConfigError
 from runs.record.checkpoint import FileCheckpoint
 from solvers.base import Budget
 from solvers.gradient_free.annealing import Annealing
+from solvers.gradient_free.genetic import Genetic
 from solvers.gradient_free.local_search import LocalSearch
 from solvers.gradient_free.method import Method
 from solvers.gradient_free.random_search import RandomSearch
@@ -27,6 +28,7 @@ from tests.solvers.gradient_free.spaces import Bits, Ones
 METHODS: dict[str, Callable[[], Method]] = {
     "annealing": Annealing,
     "annealing_in_batches": lambda: Annealing(batch=4),
+    "genetic": lambda: Genetic(6, 4),
     "late_acceptance": lambda: Annealing(LateAcceptance(5)),
     "local_search": lambda: LocalSearch(4, patience=3),
     "random_search": lambda: RandomSearch(5),
@@ -133,6 +135,8 @@ def test_a_memo_survives_its_arrays() -> None:
     ("make", "message"),
     [
         (lambda: Annealing(batch=0), r"solver\.method\.batch is 0"),
+        (lambda: Genetic(1), r"solver\.method\.population is 1"),
+        (lambda: Genetic(mutation=2), r"solver\.method\.mutation is 2"),
         (lambda: LocalSearch(neighbours=0), r"solver\.method\.neighbours is 0"),
         (lambda: LocalSearch(patience=0), r"solver\.method\.patience is 0"),
         (lambda: RandomSearch(0), r"solver\.method\.batch is 0"),
