@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from data.ilp.problem import FEASIBILITY, ILP
 from data.sharding.plan import Pieces, Plan, is_splittable
@@ -72,20 +72,36 @@ def fewest_pieces(problem: ShardingProblem) -> AssignmentILP:
     return AssignmentILP(ilp, chosen, problem)
 
 
-def whole_tables(problem: ShardingProblem, every_device: bool = False) -> AssignmentILP:
-    """Every table whole on one device, at no cost yet; ``every_device``: none is left empty.
+def whole_tables(problem: ShardingProblem, every_device: bool = False) -> ILP:
+    """Every table whole on one device, at no cost yet: variable ``table * devices + device``; 0 where a table may not lie.
 
-    A millionth of every memory is left free, as in :func:`least_load`.
+    A millionth of every memory is left free, as in :func:`least_load`. ``every_device``: none is left empty.
     """
-    chosen = candidates(problem, halvings=0)
-    count = len(chosen.table)
+    tables, devices = len(problem.dims), problem.devices
+    table, device = np.repeat(np.arange(tables), devices), np.tile(np.arange(devices), tables)
+    chosen = Pieces(table, problem.dims[table], device)
     rows, low, high = _rules(problem, chosen, exact=False)
     if every_device:
-        held = sp.csr_matrix((np.ones(count), (chosen.shard, np.arange(count))), shape=(problem.devices, count))
+        held = sp.csr_matrix((np.ones(len(table)), (device, np.arange(len(table)))), shape=(devices, len(table)))
         rows = sp.vstack([rows, held], format="csr")
-        low, high = np.append(low, np.ones(problem.devices)), np.append(high, np.full(problem.devices, np.inf))
-    ilp = ILP.build(np.zeros(count), rows, low, high, ub=1.0, integer=True, name=f"whole tables of {problem.name}")
-    return AssignmentILP(ilp, chosen, problem)
+        low, high = np.append(low, np.ones(devices)), np.append(high, np.full(devices, np.inf))
+    return ILP.build(
+        np.zeros(len(table)),
+        rows,
+        low,
+        high,
+        ub=allowed(problem).reshape(-1).astype(float),
+        integer=True,
+        name=f"whole tables of {problem.name}",
+    )
+
+
+def allowed(problem: ShardingProblem) -> Bool[np.ndarray, "tables devices"]:
+    """Where each table may lie."""
+    if problem.pinned is None:
+        return np.ones((len(problem.dims), problem.devices), dtype=bool)
+    pinned = problem.pinned[:, None]
+    return (pinned == ANYWHERE) | (pinned == np.arange(problem.devices))
 
 
 def least_load(

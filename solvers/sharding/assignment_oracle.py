@@ -8,10 +8,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from data.ilp.problem import ILP
 from data.sharding.problem import GIB, ShardingProblem
 from runs.errors import InvalidProblem
 from solvers.differentiable.oracle import LinearOracle, Vertices
-from solvers.sharding.assignment_ilp import AssignmentILP, whole_tables
+from solvers.sharding.assignment_ilp import allowed, whole_tables
 from solvers.sharding.relaxed import RelaxedPlans
 
 
@@ -20,7 +21,7 @@ class _Rules(NamedTuple):
 
     allowed: Bool[np.ndarray, "tables devices"]
     sizes: Int[np.ndarray, " tables"]
-    ilp: AssignmentILP
+    program: ILP
 
 
 class TableAssignment(LinearOracle):
@@ -40,7 +41,7 @@ class TableAssignment(LinearOracle):
         self.binding, self.every_device = binding, every_device
         self._prepared: WeakKeyDictionary[ShardingProblem, _Rules] = WeakKeyDictionary()
 
-    def check(self, problem: RelaxedPlans) -> None:
+    def check(self, problem: ShardingProblem | RelaxedPlans) -> None:
         """Refuse what no assignment of whole tables can hold.
 
         Raises
@@ -49,10 +50,10 @@ class TableAssignment(LinearOracle):
             A table is larger than every device, or than the one it is pinned to: names it; or there are fewer tables than
             devices, of which none may be empty.
         """
-        sharding = problem.problem
+        sharding = _sharding(problem)
         sharding.validate()
-        allowed, sizes, _ = self._rules(sharding)
-        room = np.where(allowed, sharding.memory, 0).max(1)
+        may, sizes, _ = self._rules(sharding)
+        room = np.where(may, sharding.memory, 0).max(1)
         if (sizes > room).any():
             i = int(np.argmax(sizes > room))
             raise InvalidProblem(
@@ -65,21 +66,18 @@ class TableAssignment(LinearOracle):
                 "or solver.oracle.every_device=false"
             )
 
-    def solve(self, costs: Float[np.ndarray, "batch variables"], problem: RelaxedPlans) -> Vertices:
-        sharding = problem.problem
-        allowed, sizes, program = self._rules(sharding)
-        grid = np.where(allowed, costs.reshape(len(costs), *allowed.shape), np.inf)
+    def solve(self, costs: Float[np.ndarray, "batch variables"], problem: ShardingProblem | RelaxedPlans) -> Vertices:
+        sharding = _sharding(problem)
+        may, sizes, program = self._rules(sharding)
+        grid = np.where(may, costs.reshape(len(costs), *may.shape), np.inf)
         device = grid.argmin(2)
         fits = self._fits(device, sizes, sharding)
         x = np.zeros_like(grid)
         np.put_along_axis(x, device[:, :, None], 1.0, axis=2)
         if fits.all():
             return Vertices(x.reshape(costs.shape), fits)
-        chosen = program.candidates
-        found = self.binding.solve(grid[~fits][:, chosen.table, chosen.shard], program.ilp)
-        again = np.zeros((len(found.x), *allowed.shape))
-        again[:, chosen.table, chosen.shard] = np.round(found.x)
-        x[~fits] = again
+        found = self.binding.solve(costs[~fits], program)
+        x[~fits] = np.round(found.x).reshape(-1, *grid.shape[1:])
         exact = fits.copy()
         exact[~fits] = found.exact
         return Vertices(x.reshape(costs.shape), exact)
@@ -94,9 +92,10 @@ class TableAssignment(LinearOracle):
 
     def _rules(self, problem: ShardingProblem) -> _Rules:
         if problem not in self._prepared:
-            allowed = np.ones((len(problem.dims), problem.devices), dtype=bool)
-            if problem.pinned is not None:
-                allowed = (problem.pinned[:, None] < 0) | (problem.pinned[:, None] == np.arange(problem.devices))
             sizes = problem.column_bytes * problem.dims
-            self._prepared[problem] = _Rules(allowed, sizes, whole_tables(problem, self.every_device))
+            self._prepared[problem] = _Rules(allowed(problem), sizes, whole_tables(problem, self.every_device))
         return self._prepared[problem]
+
+
+def _sharding(problem: ShardingProblem | RelaxedPlans) -> ShardingProblem:
+    return problem.problem if isinstance(problem, RelaxedPlans) else problem

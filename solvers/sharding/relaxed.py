@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from data.ilp.problem import ILP
 from data.sharding.features import piece_features
 from data.sharding.oracles.additive import AdditiveOracle
 from data.sharding.plan import Plan
@@ -17,6 +20,7 @@ from data.sharding.problem import ShardingProblem
 from models.sharding.dream_shard import PlanCosts
 from runs.errors import ConfigError
 from solvers.differentiable.relaxed import Queried
+from solvers.sharding.assignment_ilp import whole_tables
 
 
 class ShareCosts(ABC):
@@ -43,8 +47,9 @@ class AdditiveShares(ShareCosts):
         model.check(problem.devices)
         described = model.describe(problem.tables, np.arange(len(problem.dims)), problem.dims)
         self.problem, self.model = problem, model
-        self.added, self.largest = (torch.from_numpy(np.ascontiguousarray(part, float)) for part in described)
-        self.dims = torch.from_numpy(problem.dims.astype(float))
+        with torch.inference_mode(False):  # a test step is in it, and its tensors take no part in gradients
+            self.added, self.largest = (torch.from_numpy(np.ascontiguousarray(part, float)) for part in described)
+            self.dims = torch.from_numpy(problem.dims.astype(float))
 
     def plan(self, shares: Float[Tensor, "plans tables devices"]) -> Float[Tensor, " plans"]:
         plans, _, devices = shares.shape
@@ -72,8 +77,9 @@ class DreamShardShares(ShareCosts):
 
     def __init__(self, problem: ShardingProblem, network: PlanCosts, features: str = "sized") -> None:
         seen = piece_features(problem.tables, np.arange(len(problem.dims)), problem.dims, features)
-        self.network = network.double().eval().requires_grad_(False)
-        self.encoded = self.network.encode(torch.from_numpy(seen))
+        with torch.inference_mode(False), torch.no_grad():
+            self.network = copy.deepcopy(network).double().eval()
+            self.encoded = self.network.encode(torch.from_numpy(seen))
 
     def plan(self, shares: Float[Tensor, "plans tables devices"]) -> Float[Tensor, " plans"]:
         return self.network.plan(shares.transpose(1, 2) @ self.encoded)
@@ -101,6 +107,11 @@ class RelaxedPlans:
     def variables(self) -> int:
         return len(self.problem.dims) * self.problem.devices
 
+    @cached_property
+    def polytope(self) -> ILP:
+        """Each table on one device, and every memory kept."""
+        return whole_tables(self.problem)
+
     def query(self, x: Float[np.ndarray, "batch variables"]) -> Queried:
         """ms of each relaxed plan, and its gradient."""
         with torch.inference_mode(False), torch.enable_grad():
@@ -125,6 +136,17 @@ class RelaxedPlans:
     def is_feasible(self, assignment: Int[np.ndarray, " length"]) -> bool:
         """By the problem."""
         return self.problem.is_feasible(assignment)
+
+
+def on_device(problem: ShardingProblem) -> RelaxedPlans:
+    """The relaxed view of a problem that its own device prices, as searches on costs take it.
+
+    Raises
+    ------
+    ConfigError
+        The device has no gradient.
+    """
+    return RelaxedPlans(problem, share_costs(problem, problem.oracle))
 
 
 def share_costs(problem: ShardingProblem, model: object) -> ShareCosts:

@@ -60,7 +60,7 @@ def test_dream_shards_network_sees_shares_of_its_encodings() -> None:
     x = np.eye(3)[[0, 1, 2, 0, 0]].reshape(1, -1)
     encoded = view.costs.encoded  # type: ignore[attr-defined]
     sums = torch.stack([encoded[[0, 3, 4]].sum(0), encoded[1], encoded[2]])
-    assert view.query(x).values[0] == pytest.approx(float(network.plan(sums)))
+    assert view.query(x).values[0] == pytest.approx(float(view.costs.network.plan(sums)))  # type: ignore[attr-defined]
     steps = 1e-6 * np.eye(15)
     x = np.random.default_rng(0).dirichlet(np.ones(3), size=(1, 5)).reshape(1, -1)
     numeric = (view.query(x + steps).values - view.query(x - steps).values) / 2e-6

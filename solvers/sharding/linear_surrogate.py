@@ -1,0 +1,66 @@
+"""SurCo on embedding tables: any search on costs, for whole tables on devices (docs/papers/surco.md#3.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from data.sharding.problem import ShardingProblem
+from runs.errors import ConfigError
+from runs.record.checkpoint import Checkpoint
+from solvers.base import Budget, Solution, Solver
+from solvers.sharding.relaxed import RelaxedPlans, share_costs
+
+
+class LinearSurrogate:
+    """A descent or another search on costs, with whole tables as its answers. An evaluation is a plan priced.
+
+    Parameters
+    ----------
+    solver
+        Searches a :class:`~solvers.differentiable.relaxed.Relaxed` problem through
+        :class:`~solvers.sharding.assignment_oracle.TableAssignment`.
+    on_oracle
+        Whether plans are priced by the problem's own device, which must be one of formulas, and else by the model. What is
+        found is priced by the device in any case, as are the plans that the trace shows.
+    """
+
+    def __init__(self, solver: Solver, on_oracle: bool = True) -> None:
+        self.solver, self.on_oracle = solver, on_oracle
+
+    def solve(
+        self,
+        problem: ShardingProblem,
+        *,
+        budget: Budget,
+        scorer: Any = None,
+        initial: Float[np.ndarray, " variables"] | None = None,
+        rng: np.random.Generator,
+        checkpoint: Checkpoint | None = None,
+    ) -> Solution:
+        """Search from the costs ``initial``; ``scorer`` prices plans where the device is not asked.
+
+        Raises
+        ------
+        ConfigError
+            There is no cost model, or none with a gradient.
+        InvalidProblem
+            A table fits on no device as a whole.
+        """
+        if not self.on_oracle and scorer is None:
+            raise ConfigError(
+                "the search has no cost model; choose one with model=sharding/..., or price plans on the device itself with "
+                "solver.on_oracle=true"
+            )
+        problem.validate()
+        view = RelaxedPlans(problem, share_costs(problem, problem.oracle if self.on_oracle else scorer))
+        return self.solver.solve(
+            view,
+            budget=budget,
+            scorer=scorer if self.on_oracle else None,
+            initial=initial,
+            rng=rng,
+            checkpoint=checkpoint,
+        )
