@@ -93,9 +93,9 @@ class BestVertex:
         return found
 
     def values(
-        self, x: Float[np.ndarray, "batch variables"], costs: Float[np.ndarray, "batch variables"]
+        self, x: Float[np.ndarray, "batch variables"], costs: Float[np.ndarray, "batch variables"] | None = None
     ) -> Float[np.ndarray, " batch"]:
-        """f alone; the best is kept.
+        """f alone; the best is kept, with the costs that lead to it where it was found by some.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class BestVertex:
         self,
         x: Float[np.ndarray, "batch variables"],
         values: Float[np.ndarray, " batch"],
-        costs: Float[np.ndarray, "batch variables"],
+        costs: Float[np.ndarray, "batch variables"] | None,
     ) -> None:
         self.meter.evaluations += len(x)
         if not np.isfinite(values).all():
@@ -140,7 +140,8 @@ class BestVertex:
             raise NotFinite(f"{self.relaxed.name}: f is {values[row]} at a vertex", x[row])
         best = int(np.argmin(values))
         if values[best] < self.value:
-            self.x, self.costs, self.value = x[best].copy(), costs[best].copy(), float(values[best])
+            self.x, self.value = x[best].copy(), float(values[best])
+            self.costs = None if costs is None else costs[best].copy()
             reached = self.target is not None and self.value <= self.target
             self.solved = reached or (isinstance(self.relaxed, Judged) and self.relaxed.solved(self.x, self.value))
             self.trace.record(self.meter.seconds, self.meter.evaluations, self._objective())
@@ -170,8 +171,9 @@ class BestVertex:
             "value": np.array(self.value),
             "solved": np.array(self.solved),
         }
-        best = {} if self.x is None or self.costs is None else {"x": self.x, "costs": self.costs}
-        return own | best | prefixed("trace/", self.trace.to_arrays())
+        best = {} if self.x is None else {"x": self.x}
+        costs = {} if self.costs is None else {"costs": self.costs}
+        return own | best | costs | prefixed("trace/", self.trace.to_arrays())
 
     def restore(self, memory: State) -> None:
         """Inverse of :meth:`memory`."""

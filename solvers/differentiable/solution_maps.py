@@ -32,7 +32,9 @@ def _nearest_corner(costs: Float[np.ndarray, "batch variables"]) -> Float[np.nda
     return corners[np.argmin(costs @ corners.T, axis=1)]
 
 
-def value(x: Float[np.ndarray, "batch variables"], y: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
+def value(
+    x: Float[np.ndarray, "batch variables"], y: Float[np.ndarray, "batch variables"]
+) -> Float[np.ndarray, " batch"]:
     """f(x; y)."""
     return np.square((x * y).sum(axis=1))
 
@@ -52,10 +54,14 @@ MAPS = {"costs": costs, "solutions": solutions}
 
 
 def lipschitz(what: Predicted, dimension: int, points: int) -> float:
-    """The largest difference quotient between neighbours of ``points`` instances on an arc, from one unit vector to another."""
+    """The largest difference quotient between neighbours of ``points`` instances on a path.
+
+    Along it, (cos a, sin a, 1, ..., 1) scaled to length 1, the first two numbers take turns as the least.
+    """
     angles = (np.arange(points) + 0.5) * np.pi / 2 / points
-    y = np.zeros((points, dimension))
+    y = np.ones((points, dimension))
     y[:, 0], y[:, 1] = np.cos(angles), np.sin(angles)
+    y /= np.linalg.norm(y, axis=1, keepdims=True)
     image = MAPS[what](y)
     return float((np.linalg.norm(np.diff(image, axis=0), axis=1) / np.linalg.norm(np.diff(y, axis=0), axis=1)).max())
 

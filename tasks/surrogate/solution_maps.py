@@ -54,7 +54,9 @@ def solution_maps_figure(results: list[InstanceResult]) -> bytes:
                     by_count[int(result.log["seen"][0])].append(result.metrics[metric])
             counts = sorted(by_count)
             means = np.array([np.mean(by_count[count]) for count in counts])
-            axis.plot(counts, 1 - means if metric.startswith("optimal") else means, "o-", color=COLOURS[method], label=method)
+            axis.plot(
+                counts, 1 - means if metric.startswith("optimal") else means, "o-", color=COLOURS[method], label=method
+            )
         axis.set(xscale="log", yscale="log", xlabel="instances seen", ylabel=label)
     bounded = sorted({int(r.log["seen"][0]) for r in results if "least_error" in r.metrics})
     axes[1].plot(bounded, [least_error(count) for count in bounded], "--", color=GREY, label="least possible, costs")
