@@ -1,4 +1,4 @@
-"""Directions as instances of a small nonlinear program: some that were solved before, others that are asked (docs/papers/surco.md#8)."""
+"""Directions as instances of a small nonlinear program, some of them solved before (docs/papers/surco.md#8)."""
 
 from __future__ import annotations
 

@@ -103,5 +103,5 @@ def measures(what: Predicted, problem: Directions) -> dict[str, float]:
 
 
 def least_error(seen: int) -> float:
-    """Below it the largest error of no set of so many neighbours is, for costs in the plane: half of an equal part of the arc."""
+    """What the largest error of costs in the plane is at least with so many neighbours: half of an equal part of the arc."""
     return float(2 * np.sin(np.pi / 8 / seen))

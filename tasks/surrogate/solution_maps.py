@@ -1,4 +1,4 @@
-"""The theory of surrogate costs, checked numerically: what is predicted, how well, and how it bends (docs/papers/surco.md#8)."""
+"""The theory of surrogate costs, checked numerically: what is predicted and how well (docs/papers/surco.md#8)."""
 
 from __future__ import annotations
 
