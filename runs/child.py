@@ -381,11 +381,23 @@ def started(
 
 @contextlib.contextmanager
 def serving(
-    function: Callable[[Connection], None], *, limits: Limits, environment: Mapping[str, str] | None = None
+    function: Callable[[Connection], None],
+    *,
+    limits: Limits,
+    environment: Mapping[str, str] | None = None,
+    stderr: int | IO[bytes] | None = None,
 ) -> Iterator[tuple[Command, Connection]]:
     """A module-level function of ours in a fresh interpreter, called with one end of a pipe; the other end is ours.
 
     For native code that does not survive a fork. What it sends until it dies is here; after that ``recv`` raises EOFError.
+    One that does task after task gives itself CPU time for each by :func:`runs.child_start.allow`.
+
+    Parameters
+    ----------
+    function
+        What the child does.
+    limits, environment, stderr
+        As those of :func:`started`.
     """
     ours, theirs = Pipe()
     call = (
@@ -395,7 +407,8 @@ def serving(
     modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     environment = {**(bare_environment() if environment is None else environment), "PYTHONPATH": modules}
     command = [sys.executable, "-c", call]
-    with ours, started(command, limits=limits, environment=environment, pass_fds=[theirs.fileno()]) as child:
+    pipe = [theirs.fileno()]
+    with ours, started(command, limits=limits, environment=environment, stderr=stderr, pass_fds=pipe) as child:
         theirs.close()
         yield child, ours
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import os
 import resource
 import signal
@@ -55,6 +56,18 @@ def keep_to(cpu_seconds: int | None, memory_bytes: int | None, output_bytes: int
     _limit(resource.RLIMIT_CPU, cpu_seconds, 1)  # SIGXCPU names the reason; a second later comes SIGKILL
     _limit(resource.RLIMIT_AS, memory_bytes)
     _limit(resource.RLIMIT_FSIZE, output_bytes)
+
+
+def allow(cpu_seconds: float) -> None:
+    """Let this process use so much CPU time from now on, in whole seconds; then SIGXCPU ends it.
+
+    For a child that does one task after the other. A limit that it was started with stays the highest.
+    """
+    highest = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    soft = math.ceil(time.process_time() + cpu_seconds)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (soft if highest == resource.RLIM_INFINITY else min(soft, highest), highest)
+    )
 
 
 def _limit(what: int, most: int | None, more: int = 0) -> None:

@@ -354,6 +354,23 @@ def test_a_function_in_a_fresh_interpreter_answers_until_it_dies(monkeypatch):
     assert server.wait() == -signal.SIGKILL
 
 
+def test_a_child_may_use_some_time_for_each_task() -> None:
+    """The first needs none of its time; the second never ends."""
+    ended = failure(
+        f"""
+        import sys
+        sys.path.append({str(Path(child.__file__).parents[1])!r})
+        from runs import child_start
+        child_start.allow(100)
+        print("first", flush=True)
+        child_start.allow(0.01)
+        while True:
+            pass
+        """
+    )
+    assert (ended.limit, ended.printed.output) == ("cpu_seconds", b"first\n")
+
+
 def test_a_service_runs_beside_us_and_ends_with_the_block(tmp_path):
     with (
         open(tmp_path / "log", "wb") as log,

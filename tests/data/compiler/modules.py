@@ -1,0 +1,75 @@
+"""Small modules, each for what its name says."""
+
+from __future__ import annotations
+
+SUM = b"""
+define i32 @sum(ptr %numbers, i32 %count) {
+entry:
+  %total = alloca i32
+  %index = alloca i32
+  store i32 0, ptr %total
+  store i32 0, ptr %index
+  br label %test
+test:
+  %i = load i32, ptr %index
+  %more = icmp slt i32 %i, %count
+  br i1 %more, label %body, label %done
+body:
+  %j = load i32, ptr %index
+  %address = getelementptr i32, ptr %numbers, i32 %j
+  %number = load i32, ptr %address
+  %before = load i32, ptr %total
+  %after = add i32 %before, %number
+  store i32 %after, ptr %total
+  %next = add i32 %j, 1
+  store i32 %next, ptr %index
+  br label %test
+done:
+  %answer = load i32, ptr %total
+  ret i32 %answer
+}
+"""
+SUM_COUNT = 19
+
+# To evaluate the constructor, global_opt makes a value of each element: 4 GB
+OUT_OF_MEMORY = b"""
+@huge = internal global [500000000 x i32] zeroinitializer
+@llvm.global_ctors = appending global [1 x { i32, ptr, ptr }] [{ i32, ptr, ptr } { i32 0, ptr @first, ptr null }]
+define internal void @first() {
+  store i32 1, ptr @huge
+  ret void
+}
+define i32 @read() {
+  %value = load i32, ptr @huge
+  ret i32 %value
+}
+"""
+
+
+def growing(calls: int = 30) -> bytes:
+    """``always_inliner`` multiplies it by the square of ``calls``."""
+    body = "\n".join("  store volatile i32 0, ptr %p" for _ in range(calls))
+    twice = "\n".join("  call void @small(ptr %p)" for _ in range(calls))
+    thrice = "\n".join("  call void @middle(ptr %p)" for _ in range(calls))
+    return (
+        f"define void @small(ptr %p) alwaysinline {{\n{body}\n  ret void\n}}\n"
+        f"define void @middle(ptr %p) alwaysinline {{\n{twice}\n  ret void\n}}\n"
+        f"define void @large(ptr %p) {{\n{thrice}\n  ret void\n}}\n"
+    ).encode()
+
+
+def made_by(bitcode: bytes, producer: bytes) -> bytes:
+    """Bitcode with another producer, and an end that its reader stumbles over. Both names have letters of 6 bits each."""
+    letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._"
+    number = int.from_bytes(bitcode, "little")
+
+    def packed(name: bytes) -> int:
+        return sum(letters.index(letter) << 6 * i for i, letter in enumerate(name))
+
+    mask = (1 << 6 * len(producer)) - 1
+    shift = next(i for i in range(8 * 200) if number >> i & mask == packed(b"LLVM22.1.0"))
+    number = number & ~(mask << shift) | packed(producer) << shift
+    content = bytearray(number.to_bytes(len(bitcode), "little"))
+    middle = len(content) // 2
+    content[middle : middle + 40] = bytes(40)
+    return bytes(content)
