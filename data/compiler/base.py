@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from runs.errors import ConfigError, SolverFailure, nearest
 
 Actions = tuple[int, ...]
@@ -117,9 +115,6 @@ class State(Protocol):
 
     def count(self) -> int:
         """Instructions of all functions that it defines."""
-
-    def features(self, kind: str) -> dict[str, np.ndarray]:
-        """What a network sees of it, as named arrays (docs/papers/pass_order.md#2.3)."""
 
     def bitcode(self) -> bytes:
         """The module itself."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from data.compiler.base import PassFailure, indices
+from data.compiler.embedded import LlvmliteCompiler
+from data.compiler.program import Program, Programs
+from runs.errors import InvalidProblem
+from runs.text import printable
+
 _DEFINITION = re.compile(r"^define (?P<head>.*?)(?P<name>@(?:\"[^\"]*\"|[-\w$.]+))(?P<rest>\(.*) \{$")
 _LINKAGE = re.compile(r"\b(?:private|internal|available_externally|linkonce|weak|linkonce_odr|weak_odr|common)\b ?")
 _OF_A_BODY = re.compile(r" (?:comdat(?:\(\$[^)]*\))?|section \"[^\"]*\"|personality ptr @[-\w$.]+|![\w.]+ !\d+)(?= |$)")
@@ -62,7 +68,7 @@ def normalised(text: str) -> str:
 
     Names of functions that it only declares stay, since passes know the library's.
     """
-    text = re.sub(r";.*$", "", _ABOUT_FILES.sub("", text), flags=re.MULTILINE)
+    text = re.sub(r" *;.*$", "", _ABOUT_FILES.sub("", text), flags=re.MULTILINE)
     foreign = set(_DECLARED.findall(text))
     names: dict[str, str] = {}
 
@@ -75,3 +81,37 @@ def normalised(text: str) -> str:
         return new if token[0] in "@%" else new[1:]
 
     return _TOKEN.sub(number, text)
+
+
+def function_programs(program: Program, compiler: LlvmliteCompiler, least: int = 20, most: int = 400) -> Programs:
+    """Each function of a program with ``least`` to ``most`` instructions as a program of the same family.
+
+    Parameters
+    ----------
+    program
+        Its functions keep the globals that they use.
+    compiler
+        Prints the module and reads what is made of it.
+    least, most
+        Instructions.
+
+    Returns
+    -------
+    Programs
+        Functions that cannot stand alone are refused by name; those of other sizes are neither kept nor refused.
+    """
+    clean = indices(compiler, ["global_dead_code_eliminate", "strip_dead_prototype"])
+    kept: list[Program] = []
+    refused: dict[str, str] = {}
+    for function, text in functions_of(compiler.load(program.bitcode, program.name).text()):
+        name = f"{program.name}/{printable(function)}"
+        try:
+            state = compiler.load(text.encode(), name)
+            if not least <= state.count() <= most:
+                continue
+            for action in clean:
+                state = state.apply(action)
+            kept.append(Program(name, program.family, state.bitcode()))
+        except (InvalidProblem, PassFailure) as error:
+            refused[name] = str(error)
+    return Programs(tuple(kept), refused)

@@ -1,0 +1,132 @@
+"""Where programs come from: an archive, files of one's own, chance."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from data.compiler import corpus
+from data.compiler.corpus import read_corpus
+from data.compiler.drawn import drawn_programs
+from data.compiler.embedded import LlvmliteCompiler
+from data.compiler.own_programs import read_programs
+from data.compiler.program import Program
+from runs.errors import ConfigError, InvalidProblem
+from tests.data.compiler.modules import SUM, SUM_COUNT
+
+
+def archive(folder: Path, members: dict[str, bytes], split: str = "train") -> Path:
+    path = folder / f"{split}.tar.xz"
+    with tarfile.open(path, "w:xz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_members_of_an_archive_are_programs_of_families(tmp_path: Path) -> None:
+    archive(tmp_path, {"lua/lapi.bc": b"1", "./lua/lex.bc": b"2", "zlib/inf.bc": b"3", "README.md": b"4"})
+    programs = read_corpus(tmp_path, "train")
+    assert programs == (
+        Program("lua/lapi", "lua", b"1"),
+        Program("lua/lex", "lua", b"2"),
+        Program("zlib/inf", "zlib", b"3"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"alone.bc": b""}, r"train.tar.xz: member alone is of no family; call it family/alone.bc"),
+        ({"a/b.bc": b"", "./a/b.bc": b""}, r"train.tar.xz has a/b twice"),
+        ({"a/b.bc": bytes(101)}, r"train.tar.xz: member a/b has 101 bytes, more than 100; leave it out"),
+    ],
+)
+def test_an_archive_of_another_form_is_refused(
+    tmp_path: Path, members: dict[str, bytes], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "MOST_BYTES", 100)
+    archive(tmp_path, members)
+    with pytest.raises(InvalidProblem, match=message):
+        read_corpus(tmp_path, "train")
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path, {"a/b.bc": os.urandom(5000)})
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InvalidProblem, match=r"train.tar.xz is no whole tar.xz archive"):
+        read_corpus(tmp_path, "train")
+
+
+def test_a_missing_archive_says_where_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"val.tar.xz is missing; "):
+        read_corpus(tmp_path, "val")
+    with pytest.raises(ConfigError, match=r"data.split is 'valid'; did you mean 'val'"):
+        read_corpus(tmp_path, "valid")  # type: ignore[arg-type]
+
+
+def test_a_folder_holds_families_and_a_damaged_file_is_named(tmp_path: Path, compiler: LlvmliteCompiler) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    bitcode = compiler.load(SUM).bitcode()
+    (tmp_path / "sum.ll").write_bytes(SUM)
+    (tmp_path / "deep" / "er" / "sum.bc").write_bytes(bitcode)
+    (tmp_path / "deep" / "half.bc").write_bytes(bitcode[:99])
+    (tmp_path / "deep" / "only.ll").write_text("declare void @f()")
+    (tmp_path / ".hidden" / "sum.ll").write_bytes(SUM)
+    (tmp_path / "notes.txt").write_text("no program")
+    programs = read_programs(tmp_path, compiler)
+    assert [(program.name, program.family) for program in programs.kept] == [
+        ("deep/er/sum.bc", "deep/er"),
+        ("sum.ll", tmp_path.name),
+    ]
+    assert programs.refused.keys() == {"deep/half.bc", "deep/only.ll"}
+    assert "deep/only.ll defines no function" in programs.refused["deep/only.ll"]
+    assert [compiler.load(program.bitcode).count() for program in programs.kept] == [SUM_COUNT] * 2
+
+
+def test_a_single_file_is_a_program_or_an_error(tmp_path: Path, compiler: LlvmliteCompiler) -> None:
+    good, bad, source = (tmp_path / name for name in ("good.ll", "bad.bc", "x.c"))
+    good.write_bytes(SUM)
+    bad.write_bytes(b"text")
+    source.write_text("int main(void) { return 0; }")
+    assert [program.name for program in read_programs(good, compiler).kept] == ["good.ll"]
+    with pytest.raises(InvalidProblem, match=r"no program is left of 1; bad.bc: LLVM 22.* cannot read it"):
+        read_programs(bad, compiler)
+    with pytest.raises(ConfigError, match=r"x.c is no .bc or .ll file; C becomes one by `clang -O1 -Xclang"):
+        read_programs(source, compiler)
+    with pytest.raises(ConfigError, match=r"there is no .*absent"):
+        read_programs(tmp_path / "absent", compiler)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidProblem, match=r"no program is left of 0; it holds no .bc or .ll file"):
+        read_programs(tmp_path / "empty", compiler)
+
+
+def test_programs_are_named_by_their_content(compiler: LlvmliteCompiler) -> None:
+    assert Program("a", "a", SUM).digest == Program("b", "b", SUM).digest != Program("a", "a", SUM + b" ").digest
+
+
+def test_drawn_programs_are_the_same_for_a_seed_and_passes_shrink_them(compiler: LlvmliteCompiler) -> None:
+    programs = drawn_programs(6, seed=3)
+    assert programs == drawn_programs(6, seed=3) == drawn_programs(8, seed=3)[:6]
+    assert programs != drawn_programs(6, seed=4)
+    for program in programs:
+        program.validate(compiler)
+        assert 0 < compiler.reference(program.bitcode) < compiler.load(program.bitcode).count()
+
+
+def test_the_objective_is_the_least_count_on_the_way(compiler: LlvmliteCompiler) -> None:
+    program = Program("a/sum", "a", SUM)
+    sequence = tuple(compiler.actions.index(name) for name in ("sroa", "register_to_memory"))
+    assert program.trajectory(compiler, sequence).counts[0] == SUM_COUNT
+    assert program.objective(compiler, sequence) == compiler.load(SUM).apply(sequence[0]).count() == 11
+
+
+def test_settings_of_drawn_programs_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"data.statements is 0; give at least 1"):
+        drawn_programs(1, statements=0)
