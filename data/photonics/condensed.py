@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as linalg
 from jaxtyping import Complex, Float
 
+from data.photonics.dissection import Dissection, Eliminated
 from data.photonics.operator import Operator
 
 SYMMETRIC = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
@@ -39,96 +41,112 @@ def factorised(matrix: sp.spmatrix) -> Any:
     return linalg.splu(matrix.tocsc(), **SYMMETRIC)
 
 
+class Linear(NamedTuple):
+    """The equations of a device at one wavelength.
+
+    Attributes
+    ----------
+    operator
+        Of the whole grid.
+    source
+        (cells of the grid,) the right-hand side.
+    readers
+        (readers, cells of the grid) sparse, linear in the field: amplitudes at the ports.
+    """
+
+    operator: Operator
+    source: Complex[np.ndarray, " grid"]
+    readers: sp.csr_matrix
+
+
 class Answered(NamedTuple):
-    """A field in the design.
+    """What designs do to the light.
 
     Attributes
     ----------
     amplitudes
-        (readers,) what the readers of the ports read.
-    field
-        (cells,) of the design, row by row.
-    factor
-        Of the design's matrix.
+        (batch, wavelengths, readers) what the readers of the ports read.
+    ring
+        (batch, wavelengths, ring, 1 + readers) the field on the ring, and what it would be were a reader the source.
+    eliminated
+        From which the field in the designs follows.
     """
 
-    amplitudes: Complex[np.ndarray, " readers"]
-    field: Complex[np.ndarray, " cells"]
-    factor: Any
+    amplitudes: Complex[np.ndarray, "batch wavelengths readers"]
+    ring: Complex[np.ndarray, "batch wavelengths ring columns"]
+    eliminated: Eliminated
 
 
 class Condensed:
-    """One source at one wavelength, and any design.
+    """One source at several wavelengths, and any designs.
 
-    The cells outside see the design through the ring of its outermost cells, and the readers of the ports are affine in the
-    field there. A design takes one factorisation of its own block, to which the ring's dense coupling is added, one solution
-    for the field and, as the matrix is symmetric, one more with the same factor for a gradient.
+    The cells outside see a design through the ring of its outermost cells, and the readers of the ports are affine in the
+    field there. Designs take one elimination of their own cells, and one solution on the ring, to whose equations its dense
+    coupling through the outside is added. As these are symmetric, the adjoint field is one more column of the same solution.
 
     Parameters
     ----------
-    operator
-        Of the whole grid.
+    equations
+        By wavelength.
     permittivity
         (x, y) relative, of the whole grid; what it is in the design does not count.
     box
         The design. No source and no reader lies in it.
-    source
-        (cells of the grid,) the right-hand side.
-    readers
-        (readers, cells of the grid) sparse, linear in the field.
     """
 
-    def __init__(
-        self,
-        operator: Operator,
-        permittivity: Float[np.ndarray, "x y"],
-        box: Box,
-        source: Complex[np.ndarray, " grid"],
-        readers: sp.csr_matrix,
-    ) -> None:
+    def __init__(self, equations: Sequence[Linear], permittivity: Float[np.ndarray, "x y"], box: Box) -> None:
         numbers = np.arange(permittivity.size).reshape(permittivity.shape)
         self.shape, self.inner = permittivity.shape, numbers[box.window].reshape(-1)
         outside = np.ones(permittivity.size, dtype=bool)
         outside[self.inner] = False
         self.outer = np.flatnonzero(outside)
-        matrix = operator.matrix(permittivity).tocsr()
-        self.exterior = factorised(matrix[self.outer][:, self.outer])
-        coupling = matrix[self.outer][:, self.inner].tocsc()
-        self.ring = np.flatnonzero(np.diff(coupling.indptr))
-        self.coupling = coupling[:, self.ring]
-        response = self.exterior.solve(self.coupling.toarray())
-        self.alone = self.exterior.solve(source[self.outer])
-        reading = readers[:, self.outer]
-        self.constant = reading @ self.alone
-        self.reading = -(reading @ response)
-        self.source = np.zeros(len(self.inner), complex)
-        self.source[self.ring] = -(self.coupling.T @ self.alone)
-        self.weight = operator.weight[self.inner]
-        block = sp.lil_matrix(operator.curl[self.inner][:, self.inner] + sp.identity(len(self.inner)) * 0)
-        block[np.ix_(self.ring, self.ring)] -= self.coupling.T @ response
-        self.block = sp.csc_matrix(block + sp.identity(len(self.inner)))
-        self.block.sort_indices()
-        columns = np.repeat(np.arange(len(self.inner)), np.diff(self.block.indptr))
-        self.places = np.flatnonzero(self.block.indices == columns)
-        self.block.data[self.places] -= 1
+        curls = [each.operator.curl.tocsr()[self.inner][:, self.inner] for each in equations]
+        self.design = Dissection(box.shape, curls)
+        ring = self.design.ring
+        self.exteriors, self.couplings, alone, constant, reading, own = [], [], [], [], [], []
+        for each, curl in zip(equations, curls, strict=True):
+            matrix = each.operator.matrix(permittivity).tocsr()
+            exterior = factorised(matrix[self.outer][:, self.outer])
+            coupling = matrix[self.outer][:, self.inner[ring]].tocsc()
+            response = exterior.solve(coupling.toarray())
+            alone.append(exterior.solve(each.source[self.outer]))
+            readers = each.readers[:, self.outer]
+            constant.append(readers @ alone[-1])
+            reading.append(-(readers @ response))
+            own.append(curl[ring][:, ring].toarray() - coupling.T @ response)
+            self.exteriors.append(exterior)
+            self.couplings.append(coupling)
+        self.alone, self.constant, self.reading, self.own = map(np.stack, (alone, constant, reading, own))
+        # a source on the ring for each column: that of the field first, then what each reader reads
+        source = [-(coupling.T @ field) for coupling, field in zip(self.couplings, alone, strict=True)]
+        self.sources = np.concatenate([np.stack(source)[:, :, None], np.swapaxes(self.reading, 1, 2)], axis=2)
+        self.weight = np.stack([each.operator.weight[self.inner] for each in equations])
 
-    def answer(self, permittivity: Float[np.ndarray, "x y"]) -> Answered:
-        """With a design of this relative permittivity."""
-        matrix = self.block.copy()
-        matrix.data[self.places] -= self.weight * permittivity.reshape(-1)
-        factor = linalg.splu(matrix, **SYMMETRIC)
-        field = factor.solve(self.source)
-        return Answered(self.constant + self.reading @ field[self.ring], field, factor)
+    def answer(self, permittivity: Float[np.ndarray, "batch x y"]) -> Answered:
+        """With designs of these relative permittivities."""
+        diagonal = self.weight * permittivity.reshape(len(permittivity), 1, -1)
+        eliminated = self.design.eliminate(diagonal)
+        matrix = self.own + eliminated.ring
+        np.einsum("...ii->...i", matrix)[...] -= diagonal[:, :, self.design.ring]
+        ring = np.linalg.solve(matrix, self.sources[None])
+        amplitudes = self.constant + np.einsum("wri,bwi->bwr", self.reading, ring[..., 0])
+        return Answered(amplitudes, ring, eliminated)
 
-    def gradient(self, answered: Answered, slopes: Complex[np.ndarray, " readers"]) -> Float[np.ndarray, " cells"]:
+    def gradient(
+        self, answered: Answered, slopes: Complex[np.ndarray, "batch wavelengths readers"]
+    ) -> Float[np.ndarray, "batch cells"]:
         """df/d(relative permittivity of the design), of ``slopes`` with df = Re(sum of slopes times d(amplitudes))."""
-        right = np.zeros(len(self.inner), complex)
-        right[self.ring] = slopes @ self.reading
-        return (self.weight * answered.factor.solve(right) * answered.field).real
+        adjoint = np.einsum("bwir,bwr->bwi", answered.ring[..., 1:], slopes)
+        both = np.stack([answered.ring[..., 0], adjoint], axis=-1)
+        inside = self.design.everywhere(answered.eliminated, both)
+        gradient: np.ndarray = (self.weight * inside[..., 0] * inside[..., 1]).real.sum(axis=1)
+        return gradient
 
-    def everywhere(self, answered: Answered) -> Complex[np.ndarray, "x y"]:
-        """The field on the whole grid."""
+    def everywhere(self, answered: Answered, row: int, wavelength: int) -> Complex[np.ndarray, "x y"]:
+        """The field of one design of the batch on the whole grid."""
+        ring = answered.ring[..., :1]
         field = np.zeros(self.shape[0] * self.shape[1], complex)
-        field[self.inner] = answered.field
-        field[self.outer] = self.alone - self.exterior.solve(self.coupling @ answered.field[self.ring])
+        field[self.inner] = self.design.everywhere(answered.eliminated, ring)[row, wavelength, :, 0]
+        behind = self.couplings[wavelength] @ ring[row, wavelength, :, 0]
+        field[self.outer] = self.alone[wavelength] - self.exteriors[wavelength].solve(behind)
         return field.reshape(self.shape)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Complex, Float, Int8
 
 from data.photonics.brush import BrushRule, Surroundings
-from data.photonics.condensed import Answered, Box, Condensed, factorised
+from data.photonics.condensed import Answered, Box, Condensed, Linear, factorised
 from data.photonics.operator import Grid, Operator, angular_frequency
 from data.photonics.ports import Mode, Port, amplitudes, guided_mode, refuse_what_has_not_died
 from data.queried import Queried
@@ -23,6 +22,8 @@ LOSSES = ("amplitude", "power")
 PASSIVE = 1.02
 """Above it, an |S| of a device that amplifies nothing is an error; waves that are no guided ones may add a little to what is
 read."""
+AT_A_TIME = 200_000
+"""Most cells of designs, at all wavelengths together, that are solved at a time: about 300 MB."""
 DIED = 0.02
 """Of a mode's largest amplitude, what it may still have at the ends of its port."""
 
@@ -273,8 +274,8 @@ class PhotonicProblem:
             found.append(tuple(row))
         return tuple(found)
 
-    def linear(self, number: int) -> tuple[Operator, Complex[np.ndarray, " grid"], sp.csr_matrix]:
-        """At a wavelength: the operator, the source, and what reads each port's amplitudes into the device and out of it."""
+    def linear(self, number: int) -> Linear:
+        """The equations at a wavelength; two readers a port, amplitudes into the device and out of it."""
         omega = angular_frequency(self.wavelengths[number])
         operator = Operator.of(self.grid, omega)
         size = self.background.size
@@ -289,22 +290,24 @@ class PhotonicProblem:
                 columns.append(cells)
                 values.append(readers[which])
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-        return operator, source, sp.csr_matrix(entries, shape=(2 * len(self.ports), size))
+        return Linear(operator, source, sp.csr_matrix(entries, shape=(2 * len(self.ports), size)))
 
     @cached_property
-    def condensed(self) -> tuple[Condensed, ...]:
-        """What is prepared once for all designs, by wavelength."""
-        found = []
-        for number in range(len(self.wavelengths)):
-            operator, source, readers = self.linear(number)
-            found.append(Condensed(operator, self.background, self.box, source, readers))
-        return tuple(found)
+    def condensed(self) -> Condensed:
+        """What is prepared once for all designs."""
+        equations = [self.linear(number) for number in range(len(self.wavelengths))]
+        return Condensed(equations, self.background, self.box)
 
-    def permittivity(self, x: Float[np.ndarray, " variables"]) -> Float[np.ndarray, "x y"]:
-        """Of a design, in its box."""
-        return self.void + (self.solid - self.void) * x.reshape(self.box.shape)
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: value for name, value in self.__dict__.items() if name != "condensed"
+        }  # prepared anew where it is read
 
-    def scattering(self, x: Float[np.ndarray, " variables"]) -> Complex[np.ndarray, "wavelengths ports"]:
+    def permittivity(self, x: Float[np.ndarray, "*batch variables"]) -> Float[np.ndarray, "*batch x y"]:
+        """Of designs, in their box."""
+        return self.void + (self.solid - self.void) * x.reshape(*x.shape[:-1], *self.box.shape)
+
+    def scattering(self, x: Float[np.ndarray, "*batch variables"]) -> Complex[np.ndarray, "*batch wavelengths ports"]:
         """S from the first port to each; every call solves anew.
 
         Raises
@@ -312,8 +315,17 @@ class PhotonicProblem:
         SolverFailure
             A passive device would amplify: names port, wavelength and value.
         """
-        design = self.permittivity(x)
-        return self._refuse_gain(np.stack([_ratios(each.answer(design).amplitudes) for each in self.condensed]))
+        rows = x.reshape(-1, self.variables)
+        found = [
+            self._refuse_gain(_ratios(self.condensed.answer(self.permittivity(rows[part])).amplitudes))
+            for part in self._parts(len(rows))
+        ]
+        return np.concatenate(found).reshape(*x.shape[:-1], len(self.wavelengths), len(self.ports))
+
+    def _parts(self, rows: int) -> list[slice]:
+        """Rows that are solved at a time, such that what is kept of them stays small."""
+        size = max(1, AT_A_TIME // (self.variables * len(self.wavelengths)))
+        return [slice(start, start + size) for start in range(0, rows, size)]
 
     def directly(self, x: Float[np.ndarray, " variables"]) -> Complex[np.ndarray, "wavelengths ports"]:
         """The same by solving on the whole grid, with nothing prepared: what results are checked by."""
@@ -327,16 +339,16 @@ class PhotonicProblem:
 
     def field(self, x: Float[np.ndarray, " variables"], number: int = 0) -> Complex[np.ndarray, "x y"]:
         """The electric field of a design at a wavelength, for an incoming amplitude of 1."""
-        condensed = self.condensed[number]
-        answered = condensed.answer(self.permittivity(x))
-        return condensed.everywhere(answered) / answered.amplitudes[0]
+        answered = self.condensed.answer(self.permittivity(x[None]))
+        return self.condensed.everywhere(answered, 0, number) / answered.amplitudes[0, number, 0]
 
-    def _refuse_gain(self, s: Complex[np.ndarray, "wavelengths ports"]) -> Complex[np.ndarray, "wavelengths ports"]:
-        largest = np.unravel_index(np.argmax(np.abs(s)), s.shape)
-        if not np.isfinite(s).all() or np.abs(s[largest]) > PASSIVE:
-            wavelength, port = int(largest[0]), int(largest[1])
+    def _refuse_gain(
+        self, s: Complex[np.ndarray, "*batch wavelengths ports"]
+    ) -> Complex[np.ndarray, "*batch wavelengths ports"]:
+        *_, wavelength, port = where = np.unravel_index(np.argmax(np.abs(s)), s.shape)
+        if not np.isfinite(s).all() or np.abs(s[where]) > PASSIVE:
             raise SolverFailure(
-                f"{self.name}: |S{port + 1}1| is {np.abs(s[largest]):.4g} at {self.wavelengths[wavelength] * 1e9:.6g} nm, "
+                f"{self.name}: |S{port + 1}1| is {np.abs(s[where]):.4g} at {self.wavelengths[wavelength] * 1e9:.6g} nm, "
                 "but the device amplifies nothing; widen the ports, or give more room between port, design and borders"
             )
         return s
@@ -386,35 +398,31 @@ class PhotonicProblem:
     def query(self, x: Float[np.ndarray, "batch variables"]) -> Queried:
         """The loss of designs with pixels between 0 and 1, and its gradient."""
         values, gradients = np.empty(len(x)), np.empty(x.shape)
-        for row, design in enumerate(x):
-            permittivity = self.permittivity(design)
-            answered = [condensed.answer(permittivity) for condensed in self.condensed]
-            s = self._refuse_gain(np.stack([_ratios(each.amplitudes) for each in answered]))
-            values[row], slopes = self._loss(s)
-            gradients[row] = self._pulled_back(answered, s, slopes)
+        for part in self._parts(len(x)):
+            answered = self.condensed.answer(self.permittivity(x[part]))
+            s = self._refuse_gain(_ratios(answered.amplitudes))
+            losses, slopes = zip(*map(self._loss, s), strict=True)
+            values[part] = losses
+            gradients[part] = self._pulled_back(answered, s, np.stack(slopes))
         return Queried(values, gradients)
 
     def values(self, x: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
         """The loss alone."""
-        return np.array([self._loss(self.scattering(design))[0] for design in x])
+        return np.array([self._loss(s)[0] for s in self.scattering(x)])
 
     def _pulled_back(
         self,
-        answered: Sequence[Answered],
-        s: Complex[np.ndarray, "wavelengths ports"],
-        slopes: Float[np.ndarray, "wavelengths ports"],
-    ) -> Float[np.ndarray, " variables"]:
+        answered: Answered,
+        s: Complex[np.ndarray, "batch wavelengths ports"],
+        slopes: Float[np.ndarray, "batch wavelengths ports"],
+    ) -> Float[np.ndarray, "batch variables"]:
         """From derivatives in |S| to those in x."""
-        total = np.zeros(self.variables)
-        for number, (condensed, one) in enumerate(zip(self.condensed, answered, strict=True)):
-            size = np.maximum(np.abs(s[number]), 1e-30)
-            by_s = slopes[number] * s[number].conj() / size  # df = Re(by_s dS)
-            incoming = one.amplitudes[0]
-            by_amplitude = np.zeros(len(one.amplitudes), complex)
-            by_amplitude[1::2] = by_s / incoming
-            by_amplitude[0] = -(by_s @ s[number]) / incoming
-            total += condensed.gradient(one, by_amplitude)
-        return total * (self.solid - self.void)
+        by_s = slopes * s.conj() / np.maximum(np.abs(s), 1e-30)  # df = Re(by_s dS)
+        incoming = answered.amplitudes[..., :1]
+        by_amplitude = np.zeros(answered.amplitudes.shape, complex)
+        by_amplitude[..., 1::2] = by_s / incoming
+        by_amplitude[..., 0] = -(by_s * s).sum(axis=-1) / incoming[..., 0]
+        return self.condensed.gradient(answered, by_amplitude) * (self.solid - self.void)
 
     def solved(self, x: Float[np.ndarray, " variables"], value: float | None = None) -> bool:
         """Whether a design meets every window at every wavelength."""
@@ -440,5 +448,5 @@ class PhotonicProblem:
         return x
 
 
-def _ratios(amplitudes: Complex[np.ndarray, " readers"]) -> Complex[np.ndarray, " ports"]:
-    return amplitudes[1::2] / amplitudes[0]
+def _ratios(amplitudes: Complex[np.ndarray, "*batch readers"]) -> Complex[np.ndarray, "*batch ports"]:
+    return amplitudes[..., 1::2] / amplitudes[..., :1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,11 @@ def test_powers_and_gradients_are_the_published_ones(kind: str, published: dict[
         s = problem.scattering(pattern(name, problem))
         assert np.abs(s) ** 2 == pytest.approx(np.array(found["power"]), abs=1e-8)
     x = pattern("blocks", problem)
-    answered = [each.answer(problem.permittivity(x)) for each in problem.condensed]
+    answered = problem.condensed.answer(problem.permittivity(x[None]))
     s = problem.scattering(x)
     slopes = np.zeros(s.shape)
     slopes[:, 1] = 2 * np.abs(s[:, 1])
-    gradient = problem._pulled_back(answered, s, slopes).reshape(problem.box.shape)
+    gradient = problem._pulled_back(answered, s[None], slopes[None]).reshape(problem.box.shape)
     for i, j, wanted in values["designs"]["blocks"]["gradient"]:
         assert gradient[i, j] == pytest.approx(wanted, rel=1e-5)
 
@@ -125,7 +126,7 @@ def test_modes_approach_those_of_a_slab(width: float, order: int) -> None:
     assert guided_mode(line, cell, omega, 9) is None
 
 
-@pytest.mark.parametrize("kind", ["bend", "wdm"])
+@pytest.mark.parametrize("kind", ["bend", "converter"])
 def test_the_published_packages_find_the_same_fields(kind: str) -> None:
     pytest.importorskip("ceviche", reason="ceviche is not installed: make peers brings it")
     from benchmarks.photonic_peers import published as peer
@@ -137,3 +138,26 @@ def test_the_published_packages_find_the_same_fields(kind: str) -> None:
     ours = problem.field(x)
     theirs = fields[0][0] * (ours.reshape(-1)[0] / fields[0][0].reshape(-1)[0])
     assert np.abs(ours - theirs).max() < 1e-8 * np.abs(ours).max()
+
+
+def test_designs_at_a_time_are_the_same_as_one_by_one_also_where_they_are_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = crossing((4, 12))
+    x = np.random.default_rng(3).uniform(size=(3, problem.variables))
+    together = problem.query(x)
+    s = problem.scattering(x.reshape(3, 1, -1))
+    assert s.shape == (3, 1, 2, 2)
+    monkeypatch.setattr("data.photonics.problem.AT_A_TIME", 1)
+    split = problem.query(x)
+    assert split.values == pytest.approx(together.values, rel=1e-13)
+    assert split.gradients == pytest.approx(together.gradients, rel=1e-12)
+    assert problem.scattering(x[2]) == pytest.approx(s[2, 0], rel=1e-13)
+
+
+def test_a_problem_can_be_sent_to_another_process_after_it_was_used() -> None:
+    problem = crossing((4, 12))
+    x = np.full(problem.variables, 0.5)
+    s = problem.scattering(x)
+    sent = pickle.loads(pickle.dumps(problem))
+    assert sent.scattering(x) == pytest.approx(s, rel=1e-13)
