@@ -1,4 +1,4 @@
-"""The published devices in the published packages (ceviche, ceviche-challenges; ``make peers``)."""
+"""What our solver of fields is compared with: the published packages (ceviche, ceviche-challenges), and the whole grid."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from data.photonics.condensed import factorised
+from data.photonics.problem import PhotonicProblem
 
 MATERIALS = {"cladding_permittivity": 2.25, "slab_permittivity": 12.25, "pml_width": 20}
 LENGTHS = {"wg_width": 400, "wg_length": 720, "wg_mode_padding": 520, "padding": 400, "port_pml_offset": 40}
@@ -60,13 +63,41 @@ def published(kind: str) -> Any:
     return challenges.wdm.model.WdmModel(params, spec)
 
 
-def value_and_gradient(model: Any) -> Callable[[Float[np.ndarray, "x y"]], tuple[float, Float[np.ndarray, "x y"]]]:
-    """The sum of |S21|^2 over both wavelengths, one after the other, and its gradient by autograd."""
+def on_the_whole_grid(problem: PhotonicProblem, x: Float[np.ndarray, " variables"]) -> tuple[float, np.ndarray]:
+    """Loss and gradient with nothing prepared: one sparse factorisation a wavelength, for the field and its adjoint."""
+    whole = problem.background.copy()
+    whole[problem.box.window] = problem.permittivity(x)
+    s, solved = [], []
+    for number in range(len(problem.wavelengths)):
+        operator, source, readers = problem.linear(number)
+        factor = factorised(operator.matrix(whole))
+        field = factor.solve(source)
+        amplitudes = readers @ field
+        s.append(amplitudes[1::2] / amplitudes[0])
+        solved.append((operator, readers, factor, field, amplitudes[0]))
+    value, slopes = problem.loss_of(np.stack(s))
+    gradient = np.zeros(problem.grid.shape)
+    for (operator, readers, factor, field, incoming), ratios, slope in zip(solved, s, slopes, strict=True):
+        by_amplitude = np.zeros(readers.shape[0], complex)
+        by_amplitude[1::2] = slope * ratios.conj() / np.abs(ratios) / incoming
+        by_amplitude[0] = -(by_amplitude[1::2] @ ratios)
+        adjoint = factor.solve(readers.T @ by_amplitude)
+        gradient += (operator.weight * adjoint * field).real.reshape(problem.grid.shape)
+    return value, gradient[problem.box.window].reshape(-1) * (problem.solid - problem.void)
+
+
+def value_and_gradient(
+    model: Any, problem: PhotonicProblem
+) -> Callable[[Float[np.ndarray, "x y"]], tuple[float, Float[np.ndarray, "x y"]]]:
+    """The loss of ``problem``, its fields by ``model``, one wavelength after the other, and its gradient by autograd."""
     import autograd
     import autograd.numpy as anp
 
+    wavelength, port, sign, limit = problem.bounds
+
     def value(design: Any) -> Any:
         s, _ = model.simulate(design, max_parallelizm=1)
-        return anp.sum(anp.abs(s[:, 0, 1]) ** 2)
+        missed = sign * (anp.abs(s[wavelength, 0, port]) - limit) / problem.narrowest
+        return anp.sum(anp.logaddexp(0, missed) ** 2)
 
     return autograd.value_and_grad(value)

@@ -22,8 +22,8 @@ LOSSES = ("amplitude", "power")
 PASSIVE = 1.02
 """Above it, an |S| of a device that amplifies nothing is an error; waves that are no guided ones may add a little to what is
 read."""
-AT_A_TIME = 200_000
-"""Most cells of designs, at all wavelengths together, that are solved at a time: about 300 MB."""
+AT_A_TIME = 13_000
+"""Most cells of designs, at all wavelengths together, that are solved at a time: more do not stay in a processor's cache."""
 DIED = 0.02
 """Of a mode's largest amplitude, what it may still have at the ends of its port."""
 
@@ -358,21 +358,27 @@ class PhotonicProblem:
         return [(window, number) for window in self.windows for number in (window.wavelengths or every)]
 
     @cached_property
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of every window at every wavelength: wavelength, port, sign and limit of |S|."""
         terms = self._terms()
         numbers = [(number, window.port - 1) for window, number in terms]
         wavelength, port = np.array(numbers, dtype=np.int64).T
         return wavelength, port, np.array([w.sign for w, _ in terms]), np.array([w.limit for w, _ in terms])
 
-    def _loss(
+    @property
+    def narrowest(self) -> float:
+        """Of the intervals that windows allow |S|, or its square where ``loss`` is of the power."""
+        power = 2 if self.loss == "power" else 1
+        return min(w.limit**power if w.sign > 0 else 1 - w.limit**power for w in self.windows)
+
+    def loss_of(
         self, s: Complex[np.ndarray, "wavelengths ports"]
     ) -> tuple[float, Float[np.ndarray, "wavelengths ports"]]:
         """The loss and its derivatives in |S|: squares of softplus of what windows are missed by, over the narrowest."""
-        wavelength, port, sign, limit = self._bounds
+        wavelength, port, sign, limit = self.bounds
         size = np.abs(s)
         power = 2 if self.loss == "power" else 1
-        narrowest = min(w.limit**power if w.sign > 0 else 1 - w.limit**power for w in self.windows)
+        narrowest = self.narrowest
         missed = sign * (size[wavelength, port] ** power - limit**power) / narrowest
         soft = np.logaddexp(0, missed)
         slope = 2 * soft / (1 + np.exp(-missed)) * sign / narrowest
@@ -384,7 +390,7 @@ class PhotonicProblem:
 
     def violations(self, s: Complex[np.ndarray, "wavelengths ports"]) -> Float[np.ndarray, " terms"]:
         """By how much |S| misses each window at each of its wavelengths, negative where it is met."""
-        wavelength, port, sign, limit = self._bounds
+        wavelength, port, sign, limit = self.bounds
         return sign * (np.abs(s)[wavelength, port] - limit)
 
     def worst(self, s: Complex[np.ndarray, "wavelengths ports"]) -> Worst:
@@ -401,16 +407,16 @@ class PhotonicProblem:
         for part in self._parts(len(x)):
             answered = self.condensed.answer(self.permittivity(x[part]))
             s = self._refuse_gain(_ratios(answered.amplitudes))
-            losses, slopes = zip(*map(self._loss, s), strict=True)
+            losses, slopes = zip(*map(self.loss_of, s), strict=True)
             values[part] = losses
-            gradients[part] = self._pulled_back(answered, s, np.stack(slopes))
+            gradients[part] = self.pulled_back(answered, s, np.stack(slopes))
         return Queried(values, gradients)
 
     def values(self, x: Float[np.ndarray, "batch variables"]) -> Float[np.ndarray, " batch"]:
         """The loss alone."""
-        return np.array([self._loss(s)[0] for s in self.scattering(x)])
+        return np.array([self.loss_of(s)[0] for s in self.scattering(x)])
 
-    def _pulled_back(
+    def pulled_back(
         self,
         answered: Answered,
         s: Complex[np.ndarray, "batch wavelengths ports"],
@@ -430,7 +436,7 @@ class PhotonicProblem:
 
     def objective(self, assignment: Float[np.ndarray, " variables"]) -> float:
         """The loss, solved on the whole grid."""
-        return self._loss(self.directly(np.asarray(assignment, float)))[0]
+        return self.loss_of(self.directly(np.asarray(assignment, float)))[0]
 
     def objective_of(self, x: Float[np.ndarray, " variables"], value: float) -> float:
         """The loss is what is searched."""

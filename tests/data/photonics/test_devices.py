@@ -105,12 +105,12 @@ def test_losses_and_violations_are_those_of_the_windows() -> None:
     missed = np.array([0.2 - low, 0.05 - low, high - 0.5, high - 0.99])
     assert problem.violations(s) == pytest.approx(missed)
     soft = np.log1p(np.exp(missed / (1 - high)))
-    assert problem._loss(s)[0] == pytest.approx(soft @ soft)
+    assert problem.loss_of(s)[0] == pytest.approx(soft @ soft)
     worst = problem.worst(s)
     assert worst.window.describe() == "S21 at least -0.5 dB"
     assert (worst.wavelength, worst.violation) == (1270e-9, pytest.approx(high - 0.5))
     assert worst.decibels == pytest.approx(20 * np.log10(0.5))
-    powers = replace(problem, loss="power")._loss(s)[0]
+    powers = replace(problem, loss="power").loss_of(s)[0]
     squared = np.array([0.2**2 - low**2, 0.05**2 - low**2, high**2 - 0.25, high**2 - 0.99**2])
     narrowest = min(low**2, 1 - high**2)
     assert powers == pytest.approx(np.sum(np.log1p(np.exp(squared / narrowest)) ** 2))
