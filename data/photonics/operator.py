@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Complex, Float
 
-SPEED_OF_LIGHT = 299_792_458.0
-"""m/s."""
+from data.frequency.grid import SPEED_OF_LIGHT
+
 EPSILON_0 = 8.85418782e-12
 """F/m, as in the published packages, to whose values ours are equal."""
 MU_0 = 1.25663706e-6

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Complex, Float
 
-from data.photonics.operator import MU_0, SPEED_OF_LIGHT, Grid, differences
+from data.frequency.grid import SPEED_OF_LIGHT
+from data.photonics.operator import MU_0, Grid, differences
 from runs.errors import InvalidProblem
 
 DIRECTIONS = ("x+", "x-", "y+", "y-")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Complex, Float, Int8
 
+from data.frequency.decibels import amplitude, decibels
+from data.frequency.grid import wavelength_of
+from data.frequency.scattering import Bound, ScatteringTable, parameter
 from data.photonics.brush import BrushRule, Surroundings
 from data.photonics.condensed import Answered, Box, Condensed, Linear, factorised
 from data.photonics.operator import Grid, Operator, angular_frequency
@@ -50,9 +54,9 @@ class Window:
     @property
     def limit(self) -> float:
         """|S| at the bound."""
-        decibels = self.at_most if self.at_least is None else self.at_least
-        assert decibels is not None
-        return 10 ** (decibels / 20)
+        bound = self.at_most if self.at_least is None else self.at_least
+        assert bound is not None
+        return amplitude(bound)
 
     @property
     def sign(self) -> int:
@@ -67,7 +71,7 @@ class Window:
     def describe(self) -> str:
         """For messages and tables."""
         bound = f"at most {self.at_most:g}" if self.sign > 0 else f"at least {self.at_least:g}"
-        return f"S{self.port}1 {bound} dB"
+        return f"{parameter(self.port, 1)} {bound} dB"
 
 
 class Worst(NamedTuple):
@@ -337,6 +341,27 @@ class PhotonicProblem:
             found.append(_ratios(readers @ factorised(operator.matrix(whole)).solve(source)))
         return self._refuse_gain(np.stack(found))
 
+    def spectrum(self, x: Float[np.ndarray, " variables"], wavelengths: Sequence[float]) -> ScatteringTable:
+        """S-parameters of a design at any wavelengths in m, on the whole grid.
+
+        Raises
+        ------
+        InvalidProblem
+            At one of them a port has no such mode, or one that has not died away at its ends.
+        """
+        other = replace(self, wavelengths=tuple(wavelengths))
+        names = [parameter(port, 1) for port in range(1, len(self.ports) + 1)]
+        return ScatteringTable.at_wavelengths(other.wavelengths, names, other.directly(x))
+
+    @property
+    def limits(self) -> list[Bound]:
+        """The windows, each at every wavelength where it holds."""
+        found = []
+        for window, number in self._terms():
+            frequency = float(wavelength_of(self.wavelengths[number]))
+            found.append(Bound(parameter(window.port, 1), frequency, frequency, window.at_most, window.at_least))
+        return found
+
     def field(self, x: Float[np.ndarray, " variables"], number: int = 0) -> Complex[np.ndarray, "x y"]:
         """The electric field of a design at a wavelength, for an incoming amplitude of 1."""
         answered = self.condensed.answer(self.permittivity(x[None]))
@@ -398,8 +423,8 @@ class PhotonicProblem:
         terms, missed = self._terms(), self.violations(s)
         place = int(np.argmax(missed / np.array([window.width for window, _ in terms])))
         window, number = terms[place]
-        size = max(float(np.abs(s[number, window.port - 1])), 1e-30)
-        return Worst(window, self.wavelengths[number], 20 * np.log10(size), float(missed[place]))
+        found = float(decibels(s[number, window.port - 1]))
+        return Worst(window, self.wavelengths[number], found, float(missed[place]))
 
     def query(self, x: Float[np.ndarray, "batch variables"]) -> Queried:
         """The loss of designs with pixels between 0 and 1, and its gradient."""
@@ -431,7 +456,10 @@ class PhotonicProblem:
         return self.condensed.gradient(answered, by_amplitude) * (self.solid - self.void)
 
     def solved(self, x: Float[np.ndarray, " variables"], value: float | None = None) -> bool:
-        """Whether a design meets every window at every wavelength."""
+        """Whether a design meets every window at every wavelength; with its loss, mostly without solving again."""
+        most = len(self._terms()) * np.log(2) ** 2  # of designs that meet all windows, each just so
+        if value is not None and value > most:
+            return False
         return bool((self.violations(self.scattering(x)) <= 0).all())
 
     def objective(self, assignment: Float[np.ndarray, " variables"]) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from data.frequency.grid import wavelength_of
 from data.photonics.devices import FAMILIES, family
 from data.photonics.operator import Grid, Operator, angular_frequency
 from data.photonics.ports import guided_mode
@@ -161,3 +162,23 @@ def test_a_problem_can_be_sent_to_another_process_after_it_was_used() -> None:
     s = problem.scattering(x)
     sent = pickle.loads(pickle.dumps(problem))
     assert sent.scattering(x) == pytest.approx(s, rel=1e-13)
+
+
+def test_a_spectrum_is_solved_at_wavelengths_of_its_own_and_says_where_bounds_hold() -> None:
+    problem = crossing((8, 26))
+    x = straight(problem)
+    table = problem.spectrum(x, [1200e-9, *problem.wavelengths])
+    assert table.names == ("S11", "S21")
+    assert wavelength_of(table.frequencies) == pytest.approx([1290e-9, 1270e-9, 1200e-9])
+    assert table.values[:2] == pytest.approx(problem.directly(x)[::-1])
+    assert [bound.parameter for bound in problem.limits] == ["S11", "S11", "S21", "S21"]
+    assert all(table.excess(bound) < 0 for bound in problem.limits) == problem.solved(x)
+
+
+def test_a_loss_that_no_solved_design_can_have_is_not_solved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = crossing((8, 26))
+    x = straight(problem)
+    value = float(problem.values(x[None])[0])
+    assert problem.solved(x, value)
+    monkeypatch.setattr(PhotonicProblem, "scattering", lambda self, x: pytest.fail("solved again"))
+    assert not problem.solved(x, 4 * np.log(2) ** 2 * 1.001)

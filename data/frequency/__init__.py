@@ -1,0 +1,1 @@
+"""What devices do at several frequencies, whatever they are made of."""
