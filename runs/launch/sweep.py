@@ -32,7 +32,7 @@ from runs.launch.progress import Display
 from runs.launch.reporting import show_as
 from runs.launch.slurm import how_to_cancel
 from runs.names import is_hydras, jobs_at_once, sweep_name
-from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, finished_whole, status
+from runs.record.run_record import LAUNCH_VARIABLE, SUPERSEDED, RunStatus, finished_whole, set_aside, status
 from runs.secret import without_secrets
 from runs.text import one_line, printable
 
@@ -115,6 +115,7 @@ def run_sweep(application: Any, job: Callable[[Any], float | None], cfg: DictCon
             if len(left) == len(todo or []):
                 break
             todo = left
+    _set_strangers_aside(folder, ledger, jobs or [])
     if not several:
         for run in begun(folder):
             show_as(run, shown)
@@ -129,6 +130,25 @@ def _finished_before(folder: Path, ledger: Ledger, jobs: list[Job] | None, todo:
         return [run for run in begun(folder) if finished_whole(run)]
     again = set(map(tuple, todo))
     return [run for job in jobs if tuple(job) not in again and (run := ledger.run_of(job))]
+
+
+def _set_strangers_aside(folder: Path, ledger: Ledger, jobs: list[Job]) -> None:
+    """Runs that are of no job any more would stand in the report beside those that replace them: their settings were edited.
+
+    Which these are is known once every job has its run.
+    """
+    mine = {ledger.run_of(job) for job in jobs}
+    if not mine or None in mine:
+        return
+    strangers = [run for run in begun(folder) if run not in mine and status(run) != RunStatus.RUNNING]
+    for run in strangers:
+        set_aside(run)
+    if strangers:
+        names = ", ".join(run.name for run in strangers[:3]) + (" and others" if len(strangers) > 3 else "")
+        print(
+            f"{len(strangers)} runs are of no job of this sweep any more ({names}): kept in {folder / SUPERSEDED}",
+            file=sys.stderr,
+        )
 
 
 def say_other_code(folder: Path) -> None:

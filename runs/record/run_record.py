@@ -149,6 +149,23 @@ def _is_owned(folder: Path) -> bool:
         return False
 
 
+def set_aside(folder: Path) -> Path:
+    """Move what a run's folder holds beside it, where no report looks; returns where it lies."""
+    aside = folder.parent / SUPERSEDED
+    number = 1 + sum(1 for _ in aside.glob(f"{glob.escape(folder.name)}-*"))
+    target = aside / f"{folder.name}-{number}"
+    target.mkdir(parents=True)
+    for path in _content(folder):
+        shutil.move(path, target / path.name)
+    return target
+
+
+def _content(folder: Path) -> list[Path]:
+    """What belongs to one life of a folder; ``metrics.json`` first, so that it is never finished and half gone."""
+    found = [path for path in folder.iterdir() if path.name not in ("owner.lock", "log.log")]
+    return sorted(found, key=lambda path: path.name != "metrics.json")
+
+
 class RunRecord:
     """Context of one run: takes the folder, records a failure, and frees the folder again.
 
@@ -297,7 +314,7 @@ class RunRecord:
         if self.cfg.force and not self._begun_by_this_launch():
             self._discard()
         elif found := changes(self.folder, self.cfg):
-            _LOG.warning("%s", "; ".join([*found, f"what was there is kept in {self._set_aside()}"]))
+            _LOG.warning("%s", "; ".join([*found, f"what was there is kept in {set_aside(self.folder)}"]))
         finished = finished_whole(self.folder)
         if (before := read_record(self.folder / "metrics.json")) and (wrong := damage(self.folder, before)):
             _LOG.warning("%s: what is missing is done again", wrong)
@@ -347,24 +364,9 @@ class RunRecord:
                 *(done, self._about().get("revision"), environment.revision()),
             )
 
-    def _set_aside(self) -> Path:
-        """Move what the folder holds beside it, where no report looks; returns where it lies."""
-        aside = self.folder.parent / SUPERSEDED
-        number = 1 + sum(1 for _ in aside.glob(f"{glob.escape(self.folder.name)}-*"))
-        target = aside / f"{self.folder.name}-{number}"
-        target.mkdir(parents=True)
-        for path in self._content():
-            shutil.move(path, target / path.name)
-        return target
-
     def _discard(self) -> None:
-        for path in self._content():
+        for path in _content(self.folder):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def _content(self) -> list[Path]:
-        """What belongs to one life of the folder; ``metrics.json`` first, so that it is never finished and half gone."""
-        found = [path for path in self.folder.iterdir() if path.name not in ("owner.lock", "log.log")]
-        return sorted(found, key=lambda path: path.name != "metrics.json")
 
     def _record_failure(self, error: BaseException) -> None:
         record_failure(

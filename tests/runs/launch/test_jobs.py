@@ -10,7 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from runs.files import atomic_write, write_json
-from runs.launch.jobs import Ledger, configuration, is_complete, meaning
+from runs.launch import sweep
+from runs.launch.jobs import Ledger, begun, configuration, is_complete, meaning
 from runs.launch.slurm import how_to_cancel
 from runs.launch.sweep import one_data_set
 
@@ -127,3 +128,20 @@ def test_a_damaged_note_of_a_job_is_none_and_leads_nowhere_else(content: bytes, 
     entry.write_bytes(content)
     assert ledger.run_of(["seed=0"]) is None
     assert ledger.to_launch([["seed=0"]]) == [["seed=0"]]
+
+
+def test_runs_whose_settings_were_edited_away_are_kept_beside_the_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger, jobs = Ledger(tmp_path, "meaning"), [["seed=0"], ["seed=1"]]
+    for name in ("edited-0", "edited-1", "former-0"):
+        write_json(tmp_path / name / "environment.json", {})
+        write_json(tmp_path / name / "metrics.json", {"metrics": {}})
+    ledger.note(jobs[0], tmp_path / "edited-0")
+    sweep._set_strangers_aside(tmp_path, ledger, jobs)
+    assert (tmp_path / "former-0" / "metrics.json").exists()  # which runs are strangers is not known yet
+    ledger.note(jobs[1], tmp_path / "edited-1")
+    sweep._set_strangers_aside(tmp_path, ledger, jobs)
+    assert [run.name for run in begun(tmp_path)] == ["edited-0", "edited-1"]
+    assert (tmp_path / "superseded" / "former-0-1" / "metrics.json").exists()
+    assert "1 runs are of no job of this sweep any more (former-0)" in capsys.readouterr().err
