@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from data.compiler.listing import Listing
 from runs.errors import ConfigError, SolverFailure, nearest
 
 Actions = tuple[int, ...]
@@ -118,6 +119,9 @@ class State(Protocol):
 
     def bitcode(self) -> bytes:
         """The module itself."""
+
+    def listing(self) -> Listing:
+        """What it consists of, which networks see as counts or as a graph (docs/papers/pass_order.md#2.3 and #2.4)."""
 
 
 class Compiler(Protocol):

@@ -15,11 +15,13 @@ from typing import IO, Any, NamedTuple
 
 from data.compiler.base import Actions, Failure, Fingerprint, PassFailure, Trajectory
 from data.compiler.bitcode import producer
+from data.compiler.listing import Listing
 from data.compiler.passes import REFERENCES, Space, action_names
 from data.compiler.prefixes import PrefixTree
 from data.compiler.worker import DONE, GROWN, LOADED, SKIPPED, STEP, Node, serve
 from runs import child
 from runs.errors import ConfigError, InvalidProblem, at_least, nearest, require
+from runs.store.cache import npz_arrays
 from runs.text import one_line, shortened
 
 GROWTH = 10
@@ -286,6 +288,20 @@ class LlvmliteState:
     def text(self) -> str:
         """The module as LLVM prints it."""
         return self._compiler._fetch(self._program, self.prefix, "text").decode()
+
+    def listing(self) -> Listing:
+        """What the module consists of.
+
+        Raises
+        ------
+        InvalidProblem
+            The child did not survive the walk over it, or answers nonsense.
+        """
+        answer = self._compiler._fetch(self._program, self.prefix, "listing")
+        try:
+            return Listing(**npz_arrays(answer))
+        except (ValueError, TypeError) as error:
+            raise InvalidProblem(f"{self._program.name}: its parts cannot be had ({error}); leave it out") from error
 
 
 @dataclass(frozen=True)

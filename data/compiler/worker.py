@@ -9,7 +9,7 @@ request                                     answers
 ``load, digest, bitcode``                   ``{"count": ...}`` or ``{"error": ...}`` as JSON
 ``walk, digest, most, nodes``               ``(node, count)`` by :data:`STEP` for each node as it is reached, then ``DONE``
 ``hold, digest, prefix, most``              the same, the steps of one sequence; its last module is kept
-``bitcode, digest, prefix``                 bytes; so does ``text``
+``bitcode, digest, prefix``                 bytes; so do ``text``, and ``listing``, the arrays as ``.npz``
 =========================================== =====================================================================
 """
 
@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING
 
 from data.compiler.bitcode import is_bitcode
 from data.compiler.counting import instruction_counter
+from data.compiler.listing import listing
 from data.compiler.passes import Passes
 from runs import child_start
+from runs.store.cache import npz_bytes
 
 if TYPE_CHECKING:
     from llvmlite.binding import ModuleRef
@@ -132,6 +134,10 @@ class _Worker:
     def text(self, digest: str, prefix: tuple[str, ...]) -> None:
         child_start.allow(self.seconds)
         self.connection.send_bytes(str(self._module(digest, prefix)).encode())
+
+    def listing(self, digest: str, prefix: tuple[str, ...]) -> None:
+        child_start.allow(self.seconds)
+        self.connection.send_bytes(npz_bytes(listing(self._module(digest, prefix)).arrays()))
 
     def _module(self, digest: str, prefix: tuple[str, ...]) -> ModuleRef:
         return self.held[digest, prefix] if prefix else self.loaded[digest]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
 SUM = b"""
 define i32 @sum(ptr %numbers, i32 %count) {
 entry:
@@ -73,3 +79,13 @@ def made_by(bitcode: bytes, producer: bytes) -> bytes:
     middle = len(content) // 2
     content[middle : middle + 40] = bytes(40)
     return bytes(content)
+
+
+def program_of_the_corpus(name: str, archive: str = "test.tar.xz") -> bytes:
+    path = Path(os.environ.get("REPRISE_DATA", "datasets")) / "compiler" / archive
+    if not path.exists():
+        pytest.skip(f"the corpus is not there: {path}")
+    with tarfile.open(path) as members:
+        file = members.extractfile(name)
+        assert file is not None
+        return file.read()

@@ -7,18 +7,18 @@ import itertools
 import os
 import pickle
 import re
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from data.compiler import embedded
 from data.compiler.base import PassFailure, Trajectory, indices
 from data.compiler.embedded import GRACE, GROWTH, LlvmliteCompiler
 from data.compiler.passes import MINSIZE, action_names
 from runs.errors import ConfigError, InvalidProblem
-from tests.data.compiler.modules import OUT_OF_MEMORY, SUM, SUM_COUNT, growing
+from tests.data.compiler.modules import OUT_OF_MEMORY, SUM, SUM_COUNT, growing, program_of_the_corpus
 
 
 def random_sequences(compiler: LlvmliteCompiler, count: int, length: int) -> list[tuple[int, ...]]:
@@ -105,7 +105,8 @@ def test_no_child_outlives_the_compiler() -> None:
     assert not any(process.is_running() for process in started)
 
 
-def test_a_pass_that_aborts_ends_its_sequence_at_the_last_count_and_no_other() -> None:
+def test_a_pass_that_aborts_ends_its_sequence_at_the_last_count_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "ATTEMPTS", 1)  # it would abort again
     with LlvmliteCompiler("single", memory_gib=1) as compiler:
         fine, fatal = indices(compiler, ["simplify_cfg", "global_opt"])
         sequences = [(fine, fatal, fine), (fine, fine), (fatal,), (fine, fatal)]
@@ -182,16 +183,6 @@ def test_the_least_count_is_sought_within_the_budget() -> None:
     trajectory = Trajectory((9, 7, 8, 5, 5))
     assert [trajectory.least(budget) for budget in (0, 1, 2, 3, 9)] == [9, 7, 7, 5, 5]
     assert trajectory.best_length == 3
-
-
-def program_of_the_corpus(name: str, archive: str = "test.tar.xz") -> bytes:
-    path = Path(os.environ.get("REPRISE_DATA", "datasets")) / "compiler" / archive
-    if not path.exists():
-        pytest.skip(f"the corpus is not there: {path}")
-    with tarfile.open(path) as members:
-        file = members.extractfile(name)
-        assert file is not None
-        return file.read()
 
 
 def test_a_pass_that_aborts_by_chance_is_tried_again_in_a_new_child(compiler: LlvmliteCompiler) -> None:

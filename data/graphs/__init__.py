@@ -1,0 +1,1 @@
+"""Graphs as networks take them, whatever they stand for."""
