@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as linalg
 from jaxtyping import Complex, Float
 
-from data.photonics.dissection import Dissection, Eliminated
+from data.photonics.dissection import Dissection, Factorised, ring_of
 from data.photonics.operator import Operator
 
 SYMMETRIC = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
@@ -66,23 +66,23 @@ class Answered(NamedTuple):
     ----------
     amplitudes
         (batch, wavelengths, readers) what the readers of the ports read.
-    ring
-        (batch, wavelengths, ring, 1 + readers) the field on the ring, and what it would be were a reader the source.
-    eliminated
-        From which the field in the designs follows.
+    field
+        (batch, wavelengths, cells) in the designs.
+    factorised
+        Equations of the designs, for the adjoint field.
     """
 
     amplitudes: Complex[np.ndarray, "batch wavelengths readers"]
-    ring: Complex[np.ndarray, "batch wavelengths ring columns"]
-    eliminated: Eliminated
+    field: Complex[np.ndarray, "batch wavelengths cells"]
+    factorised: Factorised
 
 
 class Condensed:
     """One source at several wavelengths, and any designs.
 
     The cells outside see a design through the ring of its outermost cells, and the readers of the ports are affine in the
-    field there. Designs take one elimination of their own cells, and one solution on the ring, to whose equations its dense
-    coupling through the outside is added. As these are symmetric, the adjoint field is one more column of the same solution.
+    field there. Designs take one elimination of their own cells, with the ring's dense coupling through the outside. As the
+    equations are symmetric, the adjoint field is another solution of the same.
 
     Parameters
     ----------
@@ -101,52 +101,50 @@ class Condensed:
         outside[self.inner] = False
         self.outer = np.flatnonzero(outside)
         curls = [each.operator.curl.tocsr()[self.inner][:, self.inner] for each in equations]
-        self.design = Dissection(box.shape, curls)
-        ring = self.design.ring
-        self.exteriors, self.couplings, alone, constant, reading, own = [], [], [], [], [], []
-        for each, curl in zip(equations, curls, strict=True):
+        self.ring = ring_of(box.shape)
+        self.exteriors, self.couplings, alone, constant, reading, beside = [], [], [], [], [], []
+        for each in equations:
             matrix = each.operator.matrix(permittivity).tocsr()
             exterior = factorised(matrix[self.outer][:, self.outer])
-            coupling = matrix[self.outer][:, self.inner[ring]].tocsc()
+            coupling = matrix[self.outer][:, self.inner[self.ring]].tocsc()
             response = exterior.solve(coupling.toarray())
             alone.append(exterior.solve(each.source[self.outer]))
             readers = each.readers[:, self.outer]
             constant.append(readers @ alone[-1])
             reading.append(-(readers @ response))
-            own.append(curl[ring][:, ring].toarray() - coupling.T @ response)
+            beside.append(-(coupling.T @ response))
             self.exteriors.append(exterior)
             self.couplings.append(coupling)
-        self.alone, self.constant, self.reading, self.own = map(np.stack, (alone, constant, reading, own))
-        # a source on the ring for each column: that of the field first, then what each reader reads
+        self.alone, self.constant, self.reading = map(np.stack, (alone, constant, reading))
+        self.design = Dissection(box.shape, curls, np.stack(beside))
         source = [-(coupling.T @ field) for coupling, field in zip(self.couplings, alone, strict=True)]
-        self.sources = np.concatenate([np.stack(source)[:, :, None], np.swapaxes(self.reading, 1, 2)], axis=2)
+        self.source = np.stack(source)  # on the ring
         self.weight = np.stack([each.operator.weight[self.inner] for each in equations])
 
     def answer(self, permittivity: Float[np.ndarray, "batch x y"]) -> Answered:
         """With designs of these relative permittivities."""
         diagonal = self.weight * permittivity.reshape(len(permittivity), 1, -1)
-        eliminated = self.design.eliminate(diagonal)
-        matrix = self.own + eliminated.ring
-        np.einsum("...ii->...i", matrix)[...] -= diagonal[:, :, self.design.ring]
-        ring = np.linalg.solve(matrix, self.sources[None])
-        amplitudes = self.constant + np.einsum("wri,bwi->bwr", self.reading, ring[..., 0])
-        return Answered(amplitudes, ring, eliminated)
+        factorised = self.design.factorise(diagonal)
+        field = self._solved(factorised, np.repeat(self.source[None], len(diagonal), axis=0))
+        amplitudes = self.constant + np.einsum("wri,bwi->bwr", self.reading, field[..., self.ring])
+        return Answered(amplitudes, field, factorised)
 
     def gradient(
         self, answered: Answered, slopes: Complex[np.ndarray, "batch wavelengths readers"]
     ) -> Float[np.ndarray, "batch cells"]:
         """df/d(relative permittivity of the design), of ``slopes`` with df = Re(sum of slopes times d(amplitudes))."""
-        adjoint = np.einsum("bwir,bwr->bwi", answered.ring[..., 1:], slopes)
-        both = np.stack([answered.ring[..., 0], adjoint], axis=-1)
-        inside = self.design.everywhere(answered.eliminated, both)
-        gradient: np.ndarray = (self.weight * inside[..., 0] * inside[..., 1]).real.sum(axis=1)
+        adjoint = self._solved(answered.factorised, np.einsum("wri,bwr->bwi", self.reading, slopes))
+        gradient: np.ndarray = (self.weight * answered.field * adjoint).real.sum(axis=1)
         return gradient
+
+    def _solved(self, factorised: Factorised, source: Complex[np.ndarray, "batch wavelengths ring"]) -> np.ndarray:
+        return self.design.solve(factorised, source[..., None])[..., 0]
 
     def everywhere(self, answered: Answered, row: int, wavelength: int) -> Complex[np.ndarray, "x y"]:
         """The field of one design of the batch on the whole grid."""
-        ring = answered.ring[..., :1]
+        inside = answered.field[row, wavelength]
         field = np.zeros(self.shape[0] * self.shape[1], complex)
-        field[self.inner] = self.design.everywhere(answered.eliminated, ring)[row, wavelength, :, 0]
-        behind = self.couplings[wavelength] @ ring[row, wavelength, :, 0]
+        field[self.inner] = inside
+        behind = self.couplings[wavelength] @ inside[self.ring]
         field[self.outer] = self.alone[wavelength] - self.exteriors[wavelength].solve(behind)
         return field.reshape(self.shape)

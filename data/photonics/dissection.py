@@ -2,7 +2,8 @@
 
 Boxes of a few cells are eliminated first, then the lines between two neighbours, then those between two such pairs, until
 only the *ring* of the outermost cells is left. All boxes of a level have the same size, where need be by cells that do not
-exist, so that each level is a few products of stacks of dense matrices.
+exist, so that each level is a few products of stacks of dense matrices. A box in which a wave resonates costs digits, which
+solutions win back by refinement, or by a sparse factorisation where the resonance is too sharp for that.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
+import scipy.sparse.linalg as linalg
 from jaxtyping import Complex, Int
 
 LEAF = 5
 """Most cells along a side of the boxes that are eliminated first."""
+EXACT = 1e-11
+"""Of the largest right side, what a solution may miss; S is then exact to about ten times as much."""
+REFINEMENTS = 3
+"""At most; mostly one is enough."""
 
 
 class _Half(NamedTuple):
@@ -69,23 +76,41 @@ class _Level(NamedTuple):
     axis: int = 0
 
 
-class Eliminated(NamedTuple):
-    """What is left on the ring, and how the other cells follow from it.
+class _Eliminated(NamedTuple):
+    """A level of boxes without their cells.
 
     Attributes
     ----------
-    ring
-        (batch, kinds, ring, ring) what the ring's own matrix is to be increased by.
-    followers
-        By level, (batch, kinds, rows, columns, cells, border): minus the cells' values for values on their border.
+    inverse
+        (batch, kinds, rows, columns, cells, cells) minus the inverse of the cells' matrix.
+    follower
+        (batch, kinds, rows, columns, cells, border): the cells' values for values on their border.
     """
 
-    ring: Complex[np.ndarray, "batch kinds ring ring"]
-    followers: list[Complex[np.ndarray, "batch kinds rows columns cells border"]]
+    inverse: Complex[np.ndarray, "batch kinds rows columns cells cells"]
+    follower: Complex[np.ndarray, "batch kinds rows columns cells border"]
+
+
+class Factorised(NamedTuple):
+    """Equations that are ready for solutions.
+
+    Attributes
+    ----------
+    diagonal
+        (batch, kinds, cells) of them.
+    levels
+        The first boxes first.
+    ring
+        LU factors of what is left on the ring, by batch and kind.
+    """
+
+    diagonal: Complex[np.ndarray, "batch kinds cells"]
+    levels: list[_Eliminated]
+    ring: list[list[Any]]
 
 
 class Dissection:
-    """The equations ``matrix - diag(d)`` of the cells inside the ring of a rectangle, for any diagonals d.
+    """The equations ``matrix - diag(d)`` of a rectangle of cells, for any diagonals d.
 
     Parameters
     ----------
@@ -93,74 +118,147 @@ class Dissection:
         Cells along x and y; cells are numbered row by row.
     matrices
         (cells, cells) of each kind of equations (one for a wavelength, say), complex symmetric, with five points.
+    ring
+        (kinds, ring, ring) symmetric, what couples the cells of the ring besides.
     leaf
         Most cells along a side of the first boxes, at least 3: then none is empty.
     """
 
-    def __init__(self, shape: tuple[int, int], matrices: Sequence[sp.spmatrix], leaf: int = LEAF) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        matrices: Sequence[sp.spmatrix],
+        ring: Complex[np.ndarray, "kinds ring ring"],
+        leaf: int = LEAF,
+    ) -> None:
         self.cells = shape[0] * shape[1]
-        numbers = np.arange(self.cells).reshape(shape)
-        inside = np.zeros(shape, bool)
-        inside[1:-1, 1:-1] = True
-        self.ring = numbers[~inside]
-        self.levels = _levels(shape, leaf) if inside.any() else []
+        self.ring = ring_of(shape)
+        self.matrices, self.beside = [sp.csr_matrix(matrix) for matrix in matrices], ring
+        self.outermost = np.stack([matrix[self.ring][:, self.ring].toarray() for matrix in self.matrices]) + ring
+        self.levels = _levels(shape, leaf) if min(shape) > 2 else []
         self._own = [_entries(level, matrices, self.cells) for level in self.levels]
-        self._diagonals = [np.append(level.cells.reshape(-1), 0) for level in self.levels]
-        if self.levels:
-            border = self.levels[-1].border.reshape(-1)
-            self._outer = np.flatnonzero(border < self.cells)
-            self._in_ring = np.searchsorted(self.ring, border[self._outer])
+        border = self.levels[-1].border.reshape(-1) if self.levels else np.empty(0, int)
+        self._outer = np.flatnonzero(border < self.cells)
+        self._in_ring = np.searchsorted(self.ring, border[self._outer])
 
-    def eliminate(self, diagonal: Complex[np.ndarray, "batch kinds cells"]) -> Eliminated:
-        """All cells but the ring's, for each diagonal of the batch."""
-        diagonal = np.concatenate([diagonal, np.zeros((*diagonal.shape[:2], 1))], axis=2)
-        followers: list[np.ndarray] = []
+    def factorise(self, diagonal: Complex[np.ndarray, "batch kinds cells"]) -> Factorised:
+        """Eliminate all cells, for each diagonal of the batch."""
+        padded = _padded(diagonal, 2)
+        done: list[_Eliminated] = []
         left = np.empty(0)
         for level, (among, across) in zip(self.levels, self._own, strict=True):
             own = np.repeat(among[None], len(diagonal), axis=0)
-            np.einsum("...ii->...i", own)[...] -= diagonal[:, :, level.cells]
-            if not level.halves:
-                follower = -np.linalg.inv(own) @ across
-                left = np.swapaxes(across, -1, -2) @ follower
-            else:
-                parts = list(zip(_pair(left, level.axis), level.halves, strict=True))
-                for matrix, half in parts:
-                    own += half.among(matrix)
-                coupled = np.concatenate(
-                    [
-                        *(half.across(matrix) for matrix, half in parts),
-                        np.broadcast_to(across, (len(own), *across.shape)),
-                    ],
-                    axis=-1,
-                )
-                follower = -np.linalg.inv(own) @ coupled
-                left = np.swapaxes(coupled, -1, -2) @ follower
-                start = 0
-                for matrix, half in parts:
-                    stop = start + len(half.kept)
-                    left[..., start:stop, start:stop] += half.around(matrix)
-                    start = stop
-            followers.append(follower)
-        ring = np.zeros((*diagonal.shape[:2], len(self.ring), len(self.ring)), complex)
+            np.einsum("...ii->...i", own)[...] -= padded[:, :, level.cells]
+            parts = list(zip(_pair(left, level.axis), level.halves, strict=True)) if level.halves else []
+            for matrix, half in parts:
+                own += half.among(matrix)
+            inverse = -np.linalg.inv(own)
+            ends = np.broadcast_to(across, (len(own), *across.shape))
+            coupled = np.concatenate([*(half.across(matrix) for matrix, half in parts), ends], axis=-1)
+            done.append(_Eliminated(inverse, inverse @ coupled))
+            left = np.swapaxes(coupled, -1, -2) @ done[-1].follower
+            start = 0
+            for matrix, half in parts:
+                stop = start + len(half.kept)
+                left[..., start:stop, start:stop] += half.around(matrix)
+                start = stop
+        ring = np.repeat(self.outermost[None], len(diagonal), axis=0)
+        np.einsum("...ii->...i", ring)[...] -= diagonal[:, :, self.ring]
         if self.levels:
-            ring[..., self._in_ring[:, None], self._in_ring] = left[..., 0, 0, self._outer[:, None], self._outer]
-        return Eliminated(ring, followers)
+            ring[..., self._in_ring[:, None], self._in_ring] += left[..., 0, 0, self._outer[:, None], self._outer]
+        return Factorised(diagonal, done, [[scipy.linalg.lu_factor(matrix) for matrix in row] for row in ring])
 
-    def everywhere(
-        self, eliminated: Eliminated, ring: Complex[np.ndarray, "batch kinds ring columns"]
+    def solve(
+        self, factorised: Factorised, right: Complex[np.ndarray, "batch kinds ring columns"]
     ) -> Complex[np.ndarray, "batch kinds cells columns"]:
-        """Values of all cells, from those of the ring."""
-        values = np.zeros((*ring.shape[:2], self.cells + 1, ring.shape[3]), complex)
-        values[:, :, self.ring] = ring
-        for level, follower in zip(reversed(self.levels), reversed(eliminated.followers), strict=True):
-            values[:, :, level.cells] = follower @ values[:, :, level.border]
+        """Values of all cells for right sides on the ring, refined until they are as exact as the equations allow."""
+        values = self._inwards(factorised, right, [])
+        size = np.abs(right).max(axis=2)
+        for _ in range(REFINEMENTS + 1):
+            missing = -self._times(factorised.diagonal, values)
+            missing[:, :, self.ring] += right
+            inexact = (~(np.abs(missing).max(axis=2) <= EXACT * size)).any(axis=-1)
+            if not inexact.any():
+                return values
+            outermost, wanted = self._outwards(factorised, missing)
+            values += self._inwards(factorised, outermost, wanted)
+        for row, kind in np.argwhere(inexact):
+            values[row, kind] = self._otherwise(factorised.diagonal[row, kind], kind, right[row, kind])
+        return values
+
+    def _otherwise(self, diagonal: np.ndarray, kind: int, right: np.ndarray) -> np.ndarray:
+        """One solution by a sparse factorisation with pivots."""
+        places = np.repeat(self.ring, len(self.ring)), np.tile(self.ring, len(self.ring))
+        beside = sp.csc_matrix((self.beside[kind].reshape(-1), places), shape=(self.cells, self.cells))
+        whole = np.zeros((self.cells, right.shape[1]), complex)
+        whole[self.ring] = right
+        found: np.ndarray = linalg.splu((self.matrices[kind] - sp.diags(diagonal) + beside).tocsc()).solve(whole)
+        return found
+
+    def _times(self, diagonal: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The equations' left side."""
+        found = -diagonal[..., None] * values
+        for kind, matrix in enumerate(self.matrices):
+            for row in range(len(values)):
+                found[row, kind] += matrix @ values[row, kind]
+        found[:, :, self.ring] += self.beside @ values[:, :, self.ring]
+        return found
+
+    def _outwards(self, factorised: Factorised, right: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Right sides of the ring, and of the cells of every level, after all that is eliminated before."""
+        padded = _padded(right, 2)
+        wanted: list[np.ndarray] = []
+        passed = np.empty(0)
+        for level, done in zip(self.levels, factorised.levels, strict=True):
+            own = padded[:, :, level.cells]
+            parts = list(zip(_halves(passed, level.axis), level.halves, strict=True)) if level.halves else []
+            for part, half in parts:
+                own += part[..., half.inner, :]
+            wanted.append(own)
+            passed = np.swapaxes(done.follower, -1, -2) @ own
+            start = 0
+            for part, half in parts:
+                stop = start + len(half.kept)
+                passed[..., start:stop, :] += part[..., half.kept, :]
+                start = stop
+        ring = right[:, :, self.ring]
+        if self.levels:
+            ring[:, :, self._in_ring] += passed[:, :, 0, 0, self._outer]
+        return ring, wanted
+
+    def _inwards(self, factorised: Factorised, right: np.ndarray, wanted: list[np.ndarray]) -> np.ndarray:
+        """Values of all cells; without right sides of levels they are zero."""
+        values = np.zeros((*right.shape[:2], self.cells + 1, right.shape[3]), complex)
+        for row, factors in enumerate(factorised.ring):
+            for kind, factor in enumerate(factors):
+                values[row, kind, self.ring] = scipy.linalg.lu_solve(factor, right[row, kind])
+        for number in reversed(range(len(self.levels))):
+            level, done = self.levels[number], factorised.levels[number]
+            found = done.follower @ values[:, :, level.border]
+            values[:, :, level.cells] = found - done.inverse @ wanted[number] if wanted else found
         return values[:, :, :-1]
 
 
+def ring_of(shape: tuple[int, int]) -> Int[np.ndarray, " ring"]:
+    """Numbers of the outermost cells of a rectangle, rising."""
+    inside = np.zeros(shape, bool)
+    inside[1:-1, 1:-1] = True
+    return np.flatnonzero(~inside)
+
+
+def _padded(values: np.ndarray, axis: int) -> np.ndarray:
+    """With zeros for the cell that does not exist."""
+    return np.concatenate([values, np.zeros_like(values.take([0], axis=axis))], axis=axis)
+
+
+def _halves(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of boxes in rows and columns, those that are first and those that are second along an axis."""
+    return (values[:, :, 0::2], values[:, :, 1::2]) if axis == 0 else (values[:, :, :, 0::2], values[:, :, :, 1::2])
+
+
 def _pair(left: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of boxes in rows and columns, those that are first and those that are second along an axis, matrices flattened."""
-    flat = left.reshape(*left.shape[:-2], -1)
-    return (flat[:, :, 0::2], flat[:, :, 1::2]) if axis == 0 else (flat[:, :, :, 0::2], flat[:, :, :, 1::2])
+    """The same of matrices, which are flattened."""
+    return _halves(left.reshape(*left.shape[:-2], -1), axis)
 
 
 def _levels(shape: tuple[int, int], leaf: int) -> list[_Level]:

@@ -11,7 +11,6 @@ from jaxtyping import Complex, Float
 
 from data.frequency.grid import SPEED_OF_LIGHT
 from data.photonics.operator import MU_0, Grid, differences
-from runs.errors import InvalidProblem
 
 DIRECTIONS = ("x+", "x-", "y+", "y-")
 
@@ -127,23 +126,16 @@ def amplitudes(port: Port, mode: Mode, grid: Grid, omega: float) -> tuple[np.nda
     return np.concatenate([here, before]), readers if port.sign > 0 else readers[::-1]
 
 
-def refuse_what_has_not_died(field: Float[np.ndarray, " width"], number: int, port: Port, most: float) -> None:
-    """Refuse a mode whose field is above ``most`` of its maximum at an end of its line.
+def width_needed(permittivity: Float[np.ndarray, " width"], cell: float, omega: float, order: int, most: float) -> int:
+    """Least even width, with more cladding at both ends, at which the mode has died away to ``most``; up to five times."""
+    for more in range(2 * len(permittivity)):
+        mode = guided_mode(np.pad(permittivity, more, mode="edge"), cell, omega, order)
+        if mode is not None and left_at_the_ends(mode) <= most:
+            return len(permittivity) + 2 * more
+    return 5 * len(permittivity)
 
-    Raises
-    ------
-    InvalidProblem
-        Names the port, the amplitude and the width that would do.
-    """
-    shape = np.abs(field) / np.abs(field).max()
-    end = max(shape[0], shape[-1])
-    if end <= most:
-        return
-    middle = len(shape) // 2
-    tail = shape[: middle // 2] if shape[0] >= shape[-1] else shape[::-1][: middle // 2]
-    rate = np.log(tail[-1] / tail[0]) / max(len(tail) - 1, 1) if tail[0] > 0 else 0.0
-    more = int(np.ceil(np.log(end / most) / rate)) if rate > 0 else len(shape)
-    raise InvalidProblem(
-        f"{port.describe(number)}: its mode still has {end:.2g} of its amplitude at the ends of the port; widen the port "
-        f"from {port.width} to about {port.width + 2 * more} cells, with as much room beside the waveguide"
-    )
+
+def left_at_the_ends(mode: Mode) -> float:
+    """Of the largest amplitude of a mode, what is left at the ends of its line."""
+    size = np.abs(mode.field)
+    return float(max(size[0], size[-1]) / size.max())

@@ -17,7 +17,7 @@ from data.frequency.scattering import Bound, ScatteringTable, parameter
 from data.photonics.brush import BrushRule, Surroundings
 from data.photonics.condensed import Answered, Box, Condensed, Linear, factorised
 from data.photonics.operator import Grid, Operator, angular_frequency
-from data.photonics.ports import Mode, Port, amplitudes, guided_mode, refuse_what_has_not_died
+from data.photonics.ports import Mode, Port, amplitudes, guided_mode, left_at_the_ends, width_needed
 from data.queried import Queried
 from runs.errors import InvalidProblem, SolverFailure
 
@@ -273,7 +273,14 @@ class PhotonicProblem:
                         f"{self.name}: {port.describe(number)} guides no mode {port.mode} at {wavelength * 1e9:.6g} nm; "
                         "widen its waveguide, or ask for a lower mode"
                     )
-                refuse_what_has_not_died(mode.field, number, port, DIED)
+                left = left_at_the_ends(mode)
+                if left > DIED:
+                    wanted = width_needed(line, self.grid.cell, omega, port.mode, DIED)
+                    raise InvalidProblem(
+                        f"{self.name}: {port.describe(number)}: mode {port.mode} still has {left:.2g} of its amplitude at "
+                        f"the ends of the port, and may have {DIED:g}; widen the port from {port.width} to {wanted} cells, "
+                        "with as much room beside the waveguide"
+                    )
                 row.append(mode)
             found.append(tuple(row))
         return tuple(found)
