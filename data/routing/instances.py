@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ SEEDS = 1000
 
 
 class RoutingGrids(ProblemData):
-    """Grids of one size and one deadline (docs/papers/surco.md#2.1).
+    """Grids of one size (docs/papers/surco.md#2.1).
 
     ``test_problems`` holds items ``(index, RoutingProblem)``. Tested instances have the authors' seeds; instances that
     something learns on or is tuned on come from streams of their own, none of which is a tested one.
@@ -29,11 +30,11 @@ class RoutingGrids(ProblemData):
     size
         Nodes of a side.
     deadline
-        As a multiple of the least expected time.
+        As a multiple of the least expected time; of several every grid has each.
     count
-        Number of instances.
+        Number of grids.
     first
-        Index of the first.
+        Index of the first grid.
     seed
         Of the instances' seeds; 10 in the authors' code.
     loss
@@ -55,7 +56,7 @@ class RoutingGrids(ProblemData):
         self,
         law: TimeLaw,
         size: int = 10,
-        deadline: float = 1.0,
+        deadline: float | Sequence[float] = 1.0,
         count: int = 25,
         first: int = 0,
         seed: int = 10,
@@ -64,10 +65,12 @@ class RoutingGrids(ProblemData):
         name: str = "grid",
     ) -> None:
         super().__init__()
-        at_least("data.", size=(size, 2), deadline=(deadline, 0), count=(count, 1), first=(first, 0), seed=(seed, 0))
+        self.deadlines = (deadline,) if isinstance(deadline, (int, float)) else tuple(deadline)
+        least = min(self.deadlines, default=-1.0)
+        at_least("data.", size=(size, 2), deadline=(least, 0), count=(count, 1), first=(first, 0), seed=(seed, 0))
         if loss not in LOSSES:
             raise ConfigError(f"data.loss is '{loss}'; choose {' or '.join(LOSSES)}")
-        self.law, self.size, self.deadline, self.loss = law, size, deadline, loss
+        self.law, self.size, self.loss = law, size, loss
         self.count, self.first, self.seed, self.training, self.name = count, first, seed, training, name
 
     def setup(self, stage: str | None = None) -> None:
@@ -76,10 +79,11 @@ class RoutingGrids(ProblemData):
             self.test_problems = _Grids(self)
 
     def problem(self, index: int) -> RoutingProblem:
-        """An instance, the same wherever it is drawn."""
-        rng = np.random.default_rng([self.seed, 1, index] if self.training else self._seeds(index + 1)[index])
+        """An instance, the same wherever it is drawn; grids count through, each with one deadline after the other."""
+        grid, which = divmod(index, len(self.deadlines))
+        rng = np.random.default_rng([self.seed, 1, grid] if self.training else self._seeds(grid + 1)[grid])
         name = f"{self.name}-{index:04d}"
-        return grid_problem(self.size, self.law, self.deadline, rng, name, self.loss)
+        return grid_problem(self.size, self.law, self.deadlines[which], rng, name, self.loss)
 
     def _seeds(self, count: int) -> Any:
         return np.random.default_rng(self.seed).integers(0, SEEDS, count)
@@ -90,10 +94,10 @@ class _Grids(Dataset[tuple[int, RoutingProblem]]):
         self.data = data
 
     def __len__(self) -> int:
-        return self.data.count
+        return self.data.count * len(self.data.deadlines)
 
     def __getitem__(self, position: int) -> tuple[int, RoutingProblem]:
         if not 0 <= position < len(self):
             raise IndexError(position)
-        index = self.data.first + position
+        index = self.data.first * len(self.data.deadlines) + position
         return index, self.data.problem(index)

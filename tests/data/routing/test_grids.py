@@ -60,6 +60,16 @@ def test_instances_for_training_are_other_ones_and_the_same_every_time() -> None
     assert np.array_equal(drawn[1].means, drawn[2].means)
 
 
+def test_of_several_deadlines_every_grid_has_each() -> None:
+    data = RoutingGrids(CorrelatedTimes(), size=3, count=2, first=1, deadline=[1.1, 1.3])
+    data.setup()
+    drawn = [data.test_problems[position] for position in range(4)]  # type: ignore[index]
+    assert [index for index, _ in drawn] == [2, 3, 4, 5]
+    assert drawn[1][1].deadline == pytest.approx(1.3 / 1.1 * drawn[0][1].deadline)
+    assert np.array_equal(drawn[0][1].means, drawn[1][1].means)
+    assert np.array_equal(drawn[0][1].means, RoutingGrids(CorrelatedTimes(), size=3).problem(1).means)
+
+
 @pytest.mark.parametrize("setting", [{"size": 1}, {"count": 0}, {"deadline": -1.0}, {"first": -1}])
 def test_a_setting_out_of_its_range_is_named(setting: dict[str, float]) -> None:
     (name,) = setting

@@ -1,0 +1,46 @@
+"""Every experiment of SurCo composes; every one of laptop size runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from runs.launch.rows import choices
+from tests.composition import CONF, composed, is_told
+from tests.e2e.conftest import Launcher
+
+ALL = {choice.name: choice for choice in choices(CONF, "experiment/surco")}
+ONE_GRID = ["data.count=1", "data.size=4"]
+TINY_PRIOR = ["+model.training.data.train.count=2", "+model.training.trainer.max_epochs=1"]
+BRIEF = {
+    "routing_small": ["routing/method=mean_variance,zero", "data=routing/grid", "data.deadline=0.9", *ONE_GRID],
+    "routing_correlated_small": ["routing/method=random_costs,hybrid", "data.deadline=1.3", *ONE_GRID],
+    "table_routing_scip_small": ["routing/method=let,exact", "data.deadline=0.9", *ONE_GRID],
+    "table_routing_ablation_small": ["routing/method=identity,on_probability", *ONE_GRID],
+    "figure_routing_small": ["routing/method=let,zero_tuned", *ONE_GRID],
+    "demo": ["data.size=4"],
+}
+"""What makes an experiment of laptop size brief."""
+SHOWN = dict.fromkeys((name for name in BRIEF if "routing" in name), "probability")
+"""A metric that it must have, if not the share of instances with an answer."""
+NEEDS = {"own_graph": ["data.path=edges.csv", "data.source=a", "data.target=b", "data.deadline=1"]}
+"""What an experiment cannot be composed without."""
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_experiment_says_its_command_and_composes(name: str) -> None:
+    assert is_told(ALL[name])
+    cfg = composed(f"experiment=surco/{name}", *NEEDS.get(name, []))
+    assert cfg.task._target_.startswith("tasks.")
+
+
+@pytest.mark.parametrize("name", sorted({name for name in ALL if name.endswith("_small")} | BRIEF.keys()))
+def test_every_experiment_of_laptop_size_runs(launch: Launcher, name: str) -> None:
+    run = launch("-m", f"experiment=surco/{name}", "hydra/launcher=basic", "seed=0", *BRIEF[name])
+    assert run.returncode == 0, run.stdout + run.stderr
+    (path,) = (path for path in launch.outputs.rglob("results.parquet") if (path.parent / "sweep.json").exists())
+    results = pd.read_parquet(path)
+    shown = SHOWN.get(name, "feasible")
+    assert shown in set(results["metric"])
+    assert results.loc[results["metric"] == shown, "value"].notna().all()
+    assert (path.parent / "report.html").exists()
