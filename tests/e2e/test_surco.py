@@ -11,7 +11,6 @@ from tests.e2e.conftest import Launcher
 
 ALL = {choice.name: choice for choice in choices(CONF, "experiment/surco")}
 ONE_GRID = ["data.count=1", "data.size=4"]
-TINY_PRIOR = ["+model.training.data.train.count=2", "+model.training.trainer.max_epochs=1"]
 BRIEF = {
     "routing_small": ["routing/method=mean_variance,zero", "data=routing/grid", "data.deadline=0.9", *ONE_GRID],
     "routing_correlated_small": ["routing/method=random_costs,hybrid", "data.deadline=1.3", *ONE_GRID],
