@@ -28,6 +28,8 @@ PASSIVE = 1.02
 read."""
 AT_A_TIME = 13_000
 """Most cells of designs, at all wavelengths together, that are solved at a time: more do not stay in a processor's cache."""
+NARROWEST = 1e-6
+"""Of the intervals that a window may leave to |S|: -120 dB."""
 DIED = 0.02
 """Of a mode's largest amplitude, what it may still have at the ends of its port."""
 
@@ -188,6 +190,7 @@ class PhotonicProblem:
             self._validate_port(number, port)
         for window in self.windows:
             self._validate_window(window)
+        self._refuse_contradictions()
         self.rule.validate()
         if self.ports:
             _ = self.modes
@@ -250,8 +253,33 @@ class PhotonicProblem:
             raise InvalidProblem(f"{name}: give at_most or at_least, in dB, and not both")
         if not window.limit < 1:
             raise InvalidProblem(f"{name}: a bound is in dB of what enters, and below 0; got {window.describe()}")
+        if window.width < NARROWEST:
+            raise InvalidProblem(
+                f"{name}: {window.describe()} leaves |S| an interval of {window.width:.2g}, less than can be told apart; "
+                f"expected at least {NARROWEST:g}"
+            )
         if window.wavelengths is not None and not all(0 <= each < len(self.wavelengths) for each in window.wavelengths):
             raise InvalidProblem(f"{name}: wavelengths {window.wavelengths}; there are {len(self.wavelengths)}, from 0")
+
+    def _refuse_contradictions(self) -> None:
+        """Windows that no device meets together."""
+        for number, wavelength in enumerate(self.wavelengths):
+            least, most = np.zeros(len(self.ports)), np.ones(len(self.ports))
+            for window, where in self._terms():
+                if where == number:
+                    bounds, keep = (least, max) if window.sign < 0 else (most, min)
+                    bounds[window.port - 1] = keep(bounds[window.port - 1], window.limit)
+            name = f"{self.name}: at {wavelength * 1e9:.6g} nm"
+            for port in np.flatnonzero(least > most):
+                raise InvalidProblem(
+                    f"{name} {parameter(int(port) + 1, 1)} is to be at least {decibels(least[port]):.4g} and at most "
+                    f"{decibels(most[port]):.4g} dB; drop one of these windows"
+                )
+            if (least**2).sum() > 1:
+                raise InvalidProblem(
+                    f"{name} windows ask for {(least**2).sum():.3g} times the power that enters; lower some of the bounds "
+                    "at_least"
+                )
 
     @cached_property
     def modes(self) -> tuple[tuple[Mode, ...], ...]:

@@ -83,6 +83,16 @@ def void_at(problem: PhotonicProblem, x: slice) -> dict[str, Any]:
         (lambda p: {"windows": (Window(2),)}, "window S21: give at_most or at_least"),
         (lambda p: {"windows": (Window(2, at_least=0.5),)}, "window S21: a bound is in dB of what enters, and below 0"),
         (lambda p: {"windows": (Window(2, at_least=-1, wavelengths=(2,)),)}, r"window S21: wavelengths \(2,\); there are 2"),
+        (lambda p: {"windows": (Window(1, at_most=-7000),)}, "S11 at most -7000 dB leaves .S. an interval of 0, less than"),
+        (lambda p: {"windows": (Window(2, at_least=-1e-9),)}, "leaves .S. an interval of 1.2e-10"),
+        (
+            lambda p: {"windows": (Window(2, at_most=-10), Window(2, at_least=-3, wavelengths=(1,)))},
+            "at 1290 nm S21 is to be at least -3 and at most -10 dB; drop one",
+        ),
+        (
+            lambda p: {"windows": (Window(1, at_least=-3), Window(2, at_least=-1))},
+            r"at 1270 nm windows ask for 1\.3 times the power that enters",
+        ),
         (lambda p: {"loss": "phase"}, "loss is 'phase'; choose amplitude or power"),
         (lambda p: {"brush": np.ones((2, 3), bool)}, "both numbers must be odd"),
     ],

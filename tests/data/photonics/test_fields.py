@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,15 @@ def test_a_waveguide_that_goes_on_lets_all_pass_and_one_that_ends_reflects() -> 
     assert np.abs(s[:, 0]).max() < 0.04
     assert problem.solved(straight(problem))
     assert (np.abs(problem.scattering(np.zeros(problem.variables)))[:, 0] > 0.2).all()
+
+
+def test_light_takes_the_same_way_back_and_no_power_is_made() -> None:
+    problem = crossing((12, 14), monitor=3)
+    x = (np.random.default_rng(0).uniform(size=problem.variables) > 0.5).astype(float)
+    there = problem.scattering(x)
+    back = replace(problem, ports=problem.ports[::-1]).scattering(x)
+    assert np.abs(back[:, 1]) == pytest.approx(np.abs(there[:, 1]), rel=0.02)
+    assert (np.sum(np.abs(there) ** 2, axis=1) < 1).all()
 
 
 def test_the_operator_is_complex_symmetric_and_without_borders_that_of_plane_waves() -> None:
