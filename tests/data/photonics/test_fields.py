@@ -14,6 +14,7 @@ import pytest
 import scipy.optimize
 
 from data.frequency.grid import wavelength_of
+from data.photonics.condensed import Box
 from data.photonics.devices import FAMILIES, family
 from data.photonics.operator import Grid, Operator, angular_frequency
 from data.photonics.ports import guided_mode
@@ -93,6 +94,44 @@ def test_a_waveguide_that_goes_on_lets_all_pass_and_one_that_ends_reflects() -> 
     assert np.abs(s[:, 0]).max() < 0.04
     assert problem.solved(straight(problem))
     assert (np.abs(problem.scattering(np.zeros(problem.variables)))[:, 0] > 0.2).all()
+
+
+def transposed(problem: PhotonicProblem) -> PhotonicProblem:
+    """x and y exchanged."""
+    ports = [replace(port, x=port.y, y=port.x, direction="yx"[port.axis] + port.direction[1]) for port in problem.ports]
+    box, grid = problem.box, problem.grid
+    return replace(
+        problem,
+        grid=grid._replace(shape=grid.shape[::-1]),
+        background=problem.background.T.copy(),
+        box=Box(box.y0, box.x0, box.y1, box.x1),
+        ports=tuple(ports),
+    )
+
+
+def mirrored(problem: PhotonicProblem) -> PhotonicProblem:
+    """Right and left exchanged."""
+    cells, box = problem.grid.shape[0], problem.box
+    ports = [replace(port, x=cells - 1 - port.x, direction="x" + "-+"[port.sign < 0]) for port in problem.ports]
+    return replace(
+        problem,
+        background=problem.background[::-1].copy(),
+        box=Box(cells - box.x1, box.y0, cells - box.x0, box.y1),
+        ports=tuple(ports),
+    )
+
+
+def test_all_four_directions_are_alike() -> None:
+    problem = crossing((10, 14), monitor=3)
+    x = np.random.default_rng(4).uniform(size=problem.box.shape)
+    s = np.abs(problem.scattering(x.reshape(-1)))
+    turned, back = transposed(problem), mirrored(problem)
+    for other in (turned, back, transposed(back)):
+        other.validate()
+    assert np.abs(turned.scattering(x.T.reshape(-1))) == pytest.approx(s, rel=1e-9)
+    reflected = np.abs(back.scattering(x[::-1].reshape(-1)))
+    assert reflected == pytest.approx(s, abs=0.04)  # what is read lies between two cells, and they have a side
+    assert np.abs(transposed(back).scattering(x[::-1].T.reshape(-1))) == pytest.approx(reflected, rel=1e-9)
 
 
 def test_light_takes_the_same_way_back_and_no_power_is_made() -> None:
