@@ -28,6 +28,7 @@ NAMES = (
     "sharding_training",
     "sharding_search",
     "sharding_planners",
+    "surco_routing",
     "surco_fdfd",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

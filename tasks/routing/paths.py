@@ -25,11 +25,15 @@ class RoutingPaths(SurrogateSearch):
     ----------
     beside
         Other solvers by name, whose results stand beside the search's; with the run's model, budget and seed.
+    label
+        Of the search.
     """
 
-    def __init__(self, *given: Any, beside: Mapping[str, Solver] | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *given: Any, beside: Mapping[str, Solver] | None = None, label: str = "search", **settings: Any
+    ) -> None:
         super().__init__(*given, **settings)
-        self.beside = dict(beside or {})
+        self.beside, self.label = dict(beside or {}), label
 
     def result(self, index: int, name: str, problem: RoutingProblem) -> InstanceResult:
         """Search one instance, and keep its path."""
@@ -38,7 +42,7 @@ class RoutingPaths(SurrogateSearch):
         for other in found.values():
             instances.save(self.folder, other)
         own = super().result(index, name, problem)
-        found["search"] = own
+        found[self.label] = own
         paths = {
             label: each.assignment
             for label, each in found.items()
