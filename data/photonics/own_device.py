@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ FIELDS = (
 )  # fmt: skip
 NEEDED = ("cell", "wavelengths", "permittivity", "ports", "windows")
 MOST_CELLS = 1_000_000
+LARGEST = 1e9
+"""Of all numbers in a file."""
 
 
 class OwnDevice(ProblemData):
@@ -85,7 +87,10 @@ def read_device(path: Path | str, loss: Loss = "amplitude") -> PhotonicProblem:
         if key not in found:
             raise InvalidProblem(f"{path}: the field '{key}' is missing")
     problem = _Reader(path, found).problem(loss)
-    problem.validate()
+    try:
+        problem.validate()
+    except InvalidProblem as error:
+        raise InvalidProblem(f"{path}: {str(error).removeprefix(f'{problem.name}: ')}") from error
     return problem
 
 
@@ -100,11 +105,11 @@ class _Reader:
         self.cell = cell
 
     def wrong(self, field: str, value: Any, expected: str) -> InvalidProblem:
-        return InvalidProblem(f"{self.path}: {field} is {value!r}; expected {expected}")
+        return InvalidProblem(f"{self.path}: {field} is {reprlib.repr(value)}; expected {expected}")
 
     def number(self, field: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self.wrong(field, value, "a number")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
+            raise self.wrong(field, value, f"a number of at most {LARGEST:g}")
         return float(value)
 
     def cells(self, field: str, value: Any, least: int = 0) -> int:
@@ -233,7 +238,7 @@ class _Reader:
         field = f"window {number}"
         given = self.mapping(field, value, ("port", "at_most", "at_least", "wavelengths"), ("port",))
         port = given["port"]
-        if isinstance(port, bool) or not isinstance(port, int):
+        if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= len(self.found["ports"]):
             raise self.wrong(f"{field}: port", port, "the number of a port, from 1")
         bounds = {
             name: self.number(f"{field}: {name}", given[name]) if name in given else None

@@ -54,11 +54,16 @@ class Window:
     wavelengths: tuple[int, ...] | None = None
 
     @property
-    def limit(self) -> float:
-        """|S| at the bound."""
+    def bound(self) -> float:
+        """dB."""
         bound = self.at_most if self.at_least is None else self.at_least
         assert bound is not None
-        return amplitude(bound)
+        return bound
+
+    @property
+    def limit(self) -> float:
+        """|S| at the bound."""
+        return amplitude(self.bound)
 
     @property
     def sign(self) -> int:
@@ -251,7 +256,7 @@ class PhotonicProblem:
             raise InvalidProblem(f"{name}: there are ports 1 to {len(self.ports)}")
         if (window.at_most is None) == (window.at_least is None):
             raise InvalidProblem(f"{name}: give at_most or at_least, in dB, and not both")
-        if not window.limit < 1:
+        if not window.bound < 0:
             raise InvalidProblem(f"{name}: a bound is in dB of what enters, and below 0; got {window.describe()}")
         if window.width < NARROWEST:
             raise InvalidProblem(

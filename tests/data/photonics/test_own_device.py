@@ -93,6 +93,9 @@ def port(**changed: Any) -> list[dict[str, Any]]:
         (without(ports=port(mode=0)), "port 1: mode is 0; expected 1 for the fundamental mode"),
         (without(ports=port(width=1400)), r"port 1 .* is 35 cells wide; expected an even number"),
         (without(ports=port(lenght=3)), "port 1 has no field 'lenght'"),
+        (without(cell=10**400), "cell is 1000000.*; expected a number of at most 1e\\+09"),
+        (without(windows=[{"port": 2, "at_most": 1e5}]), "mine.yaml: window S21: a bound is in dB .* below 0"),
+        (without(windows=[{"port": 3, "at_most": -20}]), "window 1: port is 3; expected the number of a port"),
         (without(windows=[{"at_most": -20}]), "window 1 lacks 'port'"),
         (without(windows=[{"port": 2, "wavelengths": [1310]}]), "window 1: wavelengths is 1310; expected one of"),
         (without(size={"x": 4_000_000, "y": 4_000_000}), "size is .* expected at most 1,000,000 cells"),
@@ -103,12 +106,10 @@ def test_what_a_file_breaks_is_named_with_its_field(content: Any, message: str, 
     path = written(tmp_path, content)
     with pytest.raises(InvalidProblem, match=message) as caught:
         read_device(path)
-    assert "mine" in str(caught.value)
+    assert "mine.yaml" in str(caught.value)
 
 
-VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-9999, 9999), st.floats(), st.text(max_size=5), st.just([]), st.just({})
-)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,4 +121,4 @@ def test_any_value_in_any_field_is_read_or_refused(
     try:
         read_device(path)
     except InvalidProblem as error:
-        assert str(path) in str(error) or "mine" in str(error)
+        assert str(path) in str(error)
