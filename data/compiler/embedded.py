@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import signal
 import tempfile
 import weakref
 from collections import Counter, OrderedDict
@@ -156,7 +157,7 @@ class LlvmliteCompiler:
         worker = self._worker()
         worker.ask("load", self.cpu_seconds, digest, bitcode)
         try:
-            answer = json.loads(worker.hear(_WALL * self.cpu_seconds))
+            answer = json.loads(worker.hear(self.cpu_seconds))
         except _Dead as dead:
             self.close()
             answer = {"error": f"its reader did not survive: {dead}"}
@@ -182,8 +183,10 @@ class LlvmliteCompiler:
             nodes = tree.with_ancestors(missing)
             steps: list[Node] = [(node, tree.parents[node], names[tree.actions[node]]) for node in nodes]
             for node, end in self._steps(program, counts, nodes, "walk", program.most, steps).items():
-                deaths[node] += end.died
-                if end.died and deaths[node] < ATTEMPTS:  # a new child begins with what leads to it, and nothing else
+                deaths[node] += 1
+                if (
+                    end.by_chance and deaths[node] < ATTEMPTS
+                ):  # a new child begins with what leads to it, and nothing else
                     continue
                 prefix = tree.prefix(node)
                 failures[node] = Failure(prefix, names[prefix[-1]], end.cause)
@@ -201,10 +204,10 @@ class LlvmliteCompiler:
         position = 0  # of the next in ``nodes``
         while True:
             try:
-                answer = worker.hear(_WALL * self.cpu_seconds)
+                answer = worker.hear(self.cpu_seconds)
             except _Dead as dead:
                 self.close()
-                return ended | {nodes[position]: _End(str(dead), died=True)}
+                return ended | {nodes[position]: _End(str(dead), dead.by_chance)}
             if answer == DONE:
                 return ended
             node, count = STEP.unpack(answer)
@@ -235,7 +238,7 @@ class LlvmliteCompiler:
             if not ended:
                 return counts[len(prefix) - 1]
             node, end = next(iter(ended.items()))
-            if not end.died or attempt == ATTEMPTS:
+            if not end.by_chance or attempt == ATTEMPTS:
                 break
         failure = program.failures[names[: node + 1]] = Failure(prefix[: node + 1], names[node], end.cause)
         raise PassFailure(failure)
@@ -249,7 +252,7 @@ class LlvmliteCompiler:
         worker = self._worker()
         worker.ask(kind, self.cpu_seconds, program.digest, names, *arguments)
         try:
-            return worker.hear(_WALL * self.cpu_seconds)
+            return worker.hear(self.cpu_seconds)
         except _Dead as dead:
             self.close()
             raise InvalidProblem(f"{program.name}: its {kind} cannot be had ({dead}); leave it out") from None
@@ -323,11 +326,15 @@ class _End(NamedTuple):
     """Why a sequence ends at a node."""
 
     cause: str
-    died: bool = False
+    by_chance: bool = False
 
 
 class _Dead(Exception):
-    """The child has ended; the message tells of what."""
+    """The child has ended; the message tells of what, and ``by_chance`` whether another may come through."""
+
+    def __init__(self, cause: str, by_chance: bool) -> None:
+        super().__init__(cause)
+        self.by_chance = by_chance
 
 
 class _Child:
@@ -346,14 +353,17 @@ class _Child:
         with contextlib.suppress(OSError):  # that it is dead is noticed when it is heard
             self._connection.send((request, *arguments))
 
-    def hear(self, seconds: float) -> bytes:
-        """Its next answer; raises :class:`_Dead`."""
+    def hear(self, cpu_seconds: float) -> bytes:
+        """Its next answer, for which it may use so much CPU time; raises :class:`_Dead`."""
         try:
-            if not self._connection.poll(seconds):
-                raise _Dead(f"no answer within {seconds:g} s")
+            if not self._connection.poll(_WALL * cpu_seconds):
+                raise _Dead(f"no answer within {_WALL * cpu_seconds:g} s", by_chance=False)
             return self._connection.recv_bytes()
         except (EOFError, OSError):
-            raise _Dead(self._last_words(child.cause(self._process.wait() or 0))) from None
+            code = self._process.wait() or 0
+        if code == -signal.SIGXCPU:
+            raise _Dead(f"it took more than {cpu_seconds:g} s of CPU time", by_chance=False)
+        raise _Dead(self._last_words(child.cause(code)), by_chance=True)
 
     def loaded(self, digest: str) -> None:
         """Remember a program that it has read."""

@@ -52,16 +52,15 @@ define i32 @read() {
 """
 
 
-def growing(calls: int = 30) -> bytes:
-    """``always_inliner`` multiplies it by the square of ``calls``."""
-    body = "\n".join("  store volatile i32 0, ptr %p" for _ in range(calls))
-    twice = "\n".join("  call void @small(ptr %p)" for _ in range(calls))
-    thrice = "\n".join("  call void @middle(ptr %p)" for _ in range(calls))
-    return (
-        f"define void @small(ptr %p) alwaysinline {{\n{body}\n  ret void\n}}\n"
-        f"define void @middle(ptr %p) alwaysinline {{\n{twice}\n  ret void\n}}\n"
-        f"define void @large(ptr %p) {{\n{thrice}\n  ret void\n}}\n"
-    ).encode()
+def growing(levels: int = 2, calls: int = 30) -> bytes:
+    """``always_inliner`` multiplies the smallest function by ``calls`` on each level; on five it takes very long."""
+    stores = "\n".join("  store volatile i32 0, ptr %p" for _ in range(calls))
+    functions = [f"define void @f0(ptr %p) alwaysinline {{\n{stores}\n  ret void\n}}"]
+    for level in range(1, levels + 1):
+        body = "\n".join(f"  call void @f{level - 1}(ptr %p)" for _ in range(calls))
+        always = "alwaysinline " if level < levels else ""
+        functions.append(f"define void @f{level}(ptr %p) {always}{{\n{body}\n  ret void\n}}")
+    return "\n".join(functions).encode()
 
 
 def made_by(bitcode: bytes, producer: bytes) -> bytes:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import os
 import pickle
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +139,14 @@ def test_a_module_that_grows_tenfold_ends_its_sequence(compiler: LlvmliteCompile
         compiler.load(module).apply(combine).apply(inline)
 
 
+def test_a_pass_that_takes_too_long_ends_its_sequence_and_is_not_tried_again() -> None:
+    with LlvmliteCompiler(cpu_seconds=1) as compiler:
+        (inline,) = indices(compiler, ["always_inliner"])
+        (found,) = compiler.trajectories(growing(levels=5), [(inline, inline)])
+        assert len(found.counts) == 1
+        assert found.failure is not None and found.failure.cause == "it took more than 1 s of CPU time"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -204,3 +216,33 @@ def test_counts_of_the_corpus_are_those_of_its_list(compiler: LlvmliteCompiler) 
         program = program_of_the_corpus(f"{row['family']}/{row['program']}.bc")
         assert compiler.load(program).count() == int(row["instructions"])
         assert compiler.reference(program) == int(row["oz_llvmlite_star"])
+
+
+def test_damaged_bitcode_is_read_or_refused_and_the_next_program_goes_on(compiler: LlvmliteCompiler) -> None:
+    rng = np.random.default_rng(0)
+    whole = np.frombuffer(compiler.load(SUM).bitcode(), np.uint8)
+    for _ in range(12):
+        damaged = whole.copy()
+        damaged[rng.integers(len(whole), size=5)] ^= 1 << rng.integers(8, size=5).astype(np.uint8)
+        with contextlib.suppress(InvalidProblem):
+            compiler.load(damaged.tobytes(), "damaged.bc").listing()
+    assert compiler.load(SUM).apply(0).count() == SUM_COUNT
+
+
+def test_no_child_outlives_a_run_that_is_killed() -> None:
+    program = """
+        import time
+        from data.compiler.embedded import LlvmliteCompiler
+        from tests.data.compiler.modules import SUM
+        compiler = LlvmliteCompiler()
+        compiler.load(SUM)
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "ready\n"
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert gone and not alive
