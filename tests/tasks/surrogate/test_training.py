@@ -12,6 +12,7 @@ from data.problem_batches import ProblemBatches
 from data.routing.grids import CorrelatedTimes
 from data.routing.instances import RoutingGrids
 from data.routing.problem import RoutingProblem
+from models.cost_network import CostNetwork
 from models.routing.edges import EdgeNetwork
 from runs.errors import ConfigError
 from runs.store.trained import file_of
@@ -19,6 +20,7 @@ from solvers.base import Budget
 from solvers.differentiable.deployment import Deployment
 from solvers.differentiable.descent import ZeroDescent
 from solvers.differentiable.parametrisation import Sigmoid
+from solvers.differentiable.rounding import Rounding
 from solvers.differentiable.rules.blackbox import Blackbox
 from solvers.differentiable.start import Predicted
 from solvers.differentiable.surrogate import SurrogateCost
@@ -26,6 +28,7 @@ from solvers.routing.shortest_path import ShortestPath
 from solvers.routing.sweep import ParametricSweep
 from tasks.pretrained import Pretrained
 from tasks.surrogate.losses import InstanceLoss, LabelLoss, SurrogateLoss
+from tasks.surrogate.prediction import PredictionAccuracy
 from tasks.surrogate.pretrained import PretrainedPrior
 from tasks.surrogate.prior import train_prior
 from tasks.surrogate.training import PriorTraining
@@ -151,6 +154,31 @@ def test_a_network_that_predicts_solutions_learns_the_labels(tmp_path: Path) -> 
     assert loss(20 * (1 - 2 * label), 0, None).item() < 1e-6
     assert loss(20 * (2 * label - 1), 0, None).item() > 10
     assert training.task.best["queries"] == 0
+
+
+def test_a_rounded_prediction_is_measured_against_the_label_feasible_or_not() -> None:
+    (problem,) = problems(1)
+    label = LabelLoss(ParametricSweep()).label(problem).numpy()
+    flipped = label.copy()
+    flipped[0] = 1 - flipped[0]
+
+    class Told(CostNetwork):
+        def __init__(self, x: np.ndarray) -> None:
+            super().__init__()
+            self.x = torch.from_numpy(x)
+
+        def encode(self, problem: RoutingProblem) -> tuple[torch.Tensor]:
+            return (1 - 2 * self.x,)
+
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            return latent
+
+    measure = PredictionAccuracy(ParametricSweep())
+    right, wrong = (Rounding().solve(problem, budget=GIVEN, scorer=Told(x), rng=rng()) for x in (label, flipped))
+    assert measure(problem, right)["exact_solutions"] == 1
+    assert right.feasible
+    assert not wrong.feasible
+    assert measure(problem, wrong)["variable_accuracy"] == pytest.approx(23 / 24)
 
 
 def test_a_coupling_below_0_and_no_problems_are_named() -> None:
