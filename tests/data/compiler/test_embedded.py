@@ -21,7 +21,7 @@ from data.compiler import embedded
 from data.compiler.base import PassFailure, Trajectory, indices
 from data.compiler.embedded import GRACE, GROWTH, LlvmliteCompiler
 from data.compiler.passes import MINSIZE, action_names
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, MissingDependency
 from tests.data.compiler.modules import OUT_OF_MEMORY, SUM, SUM_COUNT, growing, program_of_the_corpus
 
 
@@ -183,6 +183,12 @@ def test_settings_out_of_range_are_refused(compiler: LlvmliteCompiler) -> None:
         compiler.load(SUM).apply(-1)
     with pytest.raises(ConfigError, match=r"has no level 'Oz'; did you mean 'Oz\*'"):
         compiler.reference(SUM, "Oz")
+
+
+def test_without_llvmlite_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    with pytest.raises(MissingDependency, match=r"llvmlite.binding is not installed .*extra 'compiler'"):
+        LlvmliteCompiler()
 
 
 def test_fingerprints_tell_compilers_apart() -> None:
