@@ -46,6 +46,8 @@ class ShardingTasks(ProblemData):
         4 for fp32, 2 for fp16.
     name
         Of the set; a task is called ``<name>-<index>``.
+    training
+        Whether something learns on these: tasks of halved pools are then drawn from the other half.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class ShardingTasks(ProblemData):
         seed: int = 0,
         bytes_per_weight: int = 4,
         name: str = "sharding",
+        training: bool = False,
     ) -> None:
         super().__init__()
         if path is None and (tasks is None or count is None):
@@ -79,7 +82,7 @@ class ShardingTasks(ProblemData):
             at_least("data.", count=(count, 1))
         self.pool, self.device, self.devices = pool, device, devices
         self.memory = memory_of(memory_gib, devices)
-        self.tasks, self.path = tasks, path
+        self.tasks, self.path = tasks.for_training() if training and tasks is not None else tasks, path
         self.count, self.first, self.seed = count, first, seed
         self.bytes_per_weight, self.name = bytes_per_weight, name
 

@@ -17,10 +17,11 @@ from data.sharding.features import piece_features
 from data.sharding.oracles.additive import AdditiveOracle
 from data.sharding.plan import Plan
 from data.sharding.problem import ShardingProblem
-from models.sharding.dream_shard import PlanCosts
+from models.sharding.dream_shard import DreamShard, PlanCosts
 from runs.errors import ConfigError
 from solvers.differentiable.relaxed import Queried
 from solvers.sharding.assignment_ilp import whole_tables
+from solvers.sharding.placement import PlacementPolicy
 
 
 class ShareCosts(ABC):
@@ -161,6 +162,8 @@ def share_costs(problem: ShardingProblem, model: object) -> ShareCosts:
         return AdditiveShares(problem, model)
     if isinstance(model, PlanCosts):
         return DreamShardShares(problem, model)
+    if isinstance(model, PlacementPolicy) and isinstance(model.network, DreamShard):
+        return DreamShardShares(problem, model.network.costs, model.kind)
     raise ConfigError(
         f"a {type(model).__name__} has no gradient to steer by; choose a device of formulas (data/device=gpu11, nvlink, "
         "fitted) with solver.on_oracle=true, or learned costs with model=sharding/pretrained"

@@ -100,8 +100,6 @@ class TrainedPlacement:
     @torch.enable_grad()
     def _trained(self) -> Trained:
         """Train; a test of Lightning's, in which this is needed, keeps no gradients."""
-        if self.tasks.tasks is not None:
-            self.tasks.tasks = self.tasks.tasks.for_training()
         self.tasks.setup()
         drawn: Any = self.tasks.test_problems
         problems = [problem for problem in (drawn[number][1] for number in range(len(drawn))) if _placeable(problem)]

@@ -11,6 +11,7 @@ from tests.e2e.conftest import Launcher
 
 ALL = {choice.name: choice for choice in choices(CONF, "experiment/surco")}
 ONE_GRID = ["data.count=1", "data.size=4"]
+ONE_TASK = ["data.count=1", "data.pool.count=60"]
 BRIEF = {
     "routing_small": ["routing/method=mean_variance,zero", "data=routing/grid", "data.deadline=0.9", *ONE_GRID],
     "routing_correlated_small": ["routing/method=random_costs,hybrid", "data.deadline=1.3", *ONE_GRID],
@@ -19,13 +20,18 @@ BRIEF = {
     "table_prediction_small": ["routing/method=rounding", *ONE_GRID],
     "figure_routing_small": ["routing/method=let,zero_tuned", *ONE_GRID],
     "demo": ["data.size=4"],
+    "sharding_small": ["sharding/surrogate=random_costs,zero", "data=sharding/narrow", "queries=4", *ONE_TASK],
+    "table_sharding_small": ["sharding/surrogate=hybrid,zero_relaxed", "data.tasks.count=8", "queries=4", *ONE_TASK],
 }
 """What makes an experiment of laptop size brief."""
 SHOWN = dict.fromkeys((name for name in BRIEF if "routing" in name), "probability") | {
     "table_prediction_small": "variable_accuracy"
 }
 """A metric that it must have, if not the share of instances with an answer."""
-NEEDS = {"own_graph": ["data.path=edges.csv", "data.source=a", "data.target=b", "data.deadline=1"]}
+NEEDS = {
+    "sharding_own": ["data.path=tables.csv"],
+    "own_graph": ["data.path=edges.csv", "data.source=a", "data.target=b", "data.deadline=1"],
+}
 """What an experiment cannot be composed without."""
 
 

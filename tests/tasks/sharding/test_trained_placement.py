@@ -95,7 +95,7 @@ def test_of_a_pool_that_is_halved_the_other_half_is_learned_from(tmp_path: Path)
 
     training.train = train  # type: ignore[method-assign]
     pool, halved = law_tables(20, seed=3), HalvedTasks(5, half="test")
-    tasks = ShardingTasks(lambda: pool, gpu11(), 4, 40, halved, count=30)
+    tasks = ShardingTasks(lambda: pool, gpu11(), 4, 40, halved, count=30, training=True)
     TrainedPlacement("dream_shard", DreamShard, training, tasks).prepare(tmp_path, 4)
     order = np.random.default_rng(0).permutation(20)
     assert seen == {pool.names[table] for table in order[:10]}
