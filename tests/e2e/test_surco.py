@@ -20,16 +20,26 @@ BRIEF = {
     "table_prediction_small": ["routing/method=rounding", *ONE_GRID],
     "figure_routing_small": ["routing/method=let,zero_tuned", *ONE_GRID],
     "demo": ["data.size=4"],
+    "theory_small": ["data.counts=[4,8]", "data.draws=1", "data.asked=50"],
+    "gradients_small": [
+        "surrogate/rule=relaxed_lp,zero",
+        "data.count=1",
+        "data.variables=8",
+        "task.budget.evaluations=5",
+    ],
     "sharding_small": ["sharding/surrogate=random_costs,zero", "data=sharding/narrow", "queries=4", *ONE_TASK],
     "table_sharding_small": ["sharding/surrogate=hybrid,zero_relaxed", "data.tasks.count=8", "queries=4", *ONE_TASK],
 }
 """What makes an experiment of laptop size brief."""
 SHOWN = dict.fromkeys((name for name in BRIEF if "routing" in name), "probability") | {
-    "table_prediction_small": "variable_accuracy"
+    "table_prediction_small": "variable_accuracy",
+    "theory_small": "optimal",
+    "gradients_small": "optimal",
 }
 """A metric that it must have, if not the share of instances with an answer."""
 NEEDS = {
     "sharding_own": ["data.path=tables.csv"],
+    "ilp": ["data.path=program.mps", "cost=cost.py:f"],
     "own_graph": ["data.path=edges.csv", "data.source=a", "data.target=b", "data.deadline=1"],
 }
 """What an experiment cannot be composed without."""
