@@ -27,6 +27,12 @@ BRIEF = {
         "data.variables=8",
         "task.budget.evaluations=5",
     ],
+    "photonics_bend_small": [
+        "photonics/method=zero,pass_through",
+        "data.count=1",
+        "data.design=[8,8]",
+        "task.budget.evaluations=3",
+    ],
     "sharding_small": ["sharding/surrogate=random_costs,zero", "data=sharding/narrow", "queries=4", *ONE_TASK],
     "table_sharding_small": ["sharding/surrogate=hybrid,zero_relaxed", "data.tasks.count=8", "queries=4", *ONE_TASK],
 }
@@ -40,6 +46,7 @@ SHOWN = dict.fromkeys((name for name in BRIEF if "routing" in name), "probabilit
 NEEDS = {
     "sharding_own": ["data.path=tables.csv"],
     "ilp": ["data.path=program.mps", "cost=cost.py:f"],
+    "photonics": ["data.path=device.yaml"],
     "own_graph": ["data.path=edges.csv", "data.source=a", "data.target=b", "data.deadline=1"],
 }
 """What an experiment cannot be composed without."""
