@@ -30,6 +30,7 @@ NAMES = (
     "sharding_planners",
     "surco_routing",
     "surco_fdfd",
+    "surco_generator",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
