@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
 from jaxtyping import Float
 from scipy.stats import kendalltau
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanSquaredError
 from torchmetrics.functional import mean_absolute_percentage_error, mean_squared_error, r2_score
 
@@ -22,22 +20,19 @@ from runs.errors import ConfigError, at_least
 from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.left_out import draw
-from runs.store.trained import Trained, fill
-from runs.store.trained_once import TrainedOnce
 from solvers.optimizers.warmup_cosine import WarmupCosine
 from tasks.predictions import Predictions
 from tasks.regression_figure import regression_figure
+from tasks.trained_network import TrainedNetwork
 from tasks.training_length import TrainingLength
 
 Schedule = Literal["constant", "cosine"]
 
 
-class Regression(lightning.LightningModule):
+class Regression(TrainedNetwork):
     """Trains a network on samples by mean squared error, keeps the weights of the best validation, and judges these.
 
-    The best weights belong to the state of the module: a resumed training has them. A network that is in the artifact cache
-    is taken from there, so that nothing is left to fit. One with a closed form is solved for at once. How the network begins
-    depends on ``seed`` alone, wherever it was built.
+    A network with a closed form is solved for at once.
 
     The data are a :class:`data.regression.module.RegressionData`. Of each part that judges, ``mse``, ``r2``, ``mape`` and
     ``kendall_tau`` are over all its samples and outputs; the test part is cut into blocks, which are the instances that
@@ -79,26 +74,14 @@ class Regression(lightning.LightningModule):
         cache: str | None = None,
         blocks: int = 20,
     ) -> None:
-        super().__init__()
+        super().__init__(model, optimizer, seed, name, settings, cache)
         if schedule not in ("constant", "cosine"):
             raise ConfigError(f"task.schedule is '{schedule}'; choose constant or cosine")
-        at_least("task.", seed=(seed, 0), blocks=(blocks, 1))
-        self.model = model
-        self.best_model = copy.deepcopy(model).requires_grad_(False)
-        self.optimizer, self.schedule, self.seed, self.blocks = optimizer, schedule, seed, blocks
-        self.best: dict[str, float] = {}
+        at_least("task.", blocks=(blocks, 1))
+        self.schedule, self.blocks = schedule, blocks
         self.validation = MeanSquaredError(distributed_available_fn=self._shared_among_ranks)
         self.predictions: dict[str, Predictions] = {}
-        self.begun: Tensor
-        self.register_buffer("begun", torch.tensor(False))
-        self.once = TrainedOnce(name, settings, cache)
-        if (trained := self.once.load()) is not None:
-            self.adopt(trained)
-            self.requires_grad_(False)
-
-    def configure_callbacks(self) -> list[Any]:
-        """The store of the trained network."""
-        return [self.once]
+        self.take_over()
 
     @property
     def data(self) -> Any:
@@ -110,14 +93,11 @@ class Regression(lightning.LightningModule):
         """The run's folder."""
         return Path(self.trainer.default_root_dir)
 
-    def on_fit_start(self) -> None:
-        """Draw the first weights and measure constants, unless this run has before it was killed."""
-        if not self.begun and not self.trainer.should_stop:
-            initialize(self.model, self.seed)
-            whole = self._whole_training()
-            self.model.fit(whole.inputs, whole.targets)
-            self.best_model.load_state_dict(self.model.state_dict())
-            self.begun.fill_(True)
+    def begin(self) -> None:
+        """Measure the constants of inputs and targets."""
+        whole = self._whole_training()
+        self.model.fit(whole.inputs, whole.targets)
+        self.best_model.load_state_dict(self.model.state_dict())
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
         """Mean squared error of a batch, on the scale of learning."""
@@ -137,8 +117,7 @@ class Regression(lightning.LightningModule):
             return
         self.log_dict(measured)
         if measured["validation_mse"] < self.best.get("validation_mse", torch.inf):
-            self.best = measured
-            self.best_model.load_state_dict(self.model.state_dict())
+            self.keep(measured)
 
     def configure_optimizers(self) -> Any:
         """The rate stays, or falls as a cosine."""
@@ -184,29 +163,6 @@ class Regression(lightning.LightningModule):
             part = self.data.part(name)
             draw(self.folder, name, lambda: regression_figure(predicted, true, part.stratum, part.strata))  # noqa: B023
 
-    def trained(self) -> Trained:
-        """The best network."""
-        return Trained(self.best_model.state_dict(), self.best)
-
-    def adopt(self, trained: Trained) -> None:
-        """Go on with a network that another run trained.
-
-        Raises
-        ------
-        ConfigError
-            It is another one than the model.
-        """
-        fill(self.best_model, trained.weights, f"the stored {self.once.name}", "the model")
-        self.best = dict(trained.validation)
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """What the best network reached, so that it travels with the weights."""
-        return {"best": self.best}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take it up again."""
-        self.best = state["best"]
-
     def _whole_training(self) -> Batch:
         return self.transfer_batch_to_device(self.data.part(TRAIN).whole(), self.device, 0)
 
@@ -217,17 +173,6 @@ class Regression(lightning.LightningModule):
     def _shared_among_ranks(self) -> bool:
         """Whether this training has several processes; the run that it is a part of may have more."""
         return self.trainer.world_size > 1
-
-
-def initialize(network: nn.Module, seed: int) -> None:
-    """Draw the weights of all layers anew, the same on every device; the global random state stays."""
-    drawn = copy.deepcopy(network).cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for layer in drawn.modules():
-            if callable(reset := getattr(layer, "reset_parameters", None)):
-                reset()
-    network.load_state_dict(drawn.state_dict())
 
 
 def errors(predicted: Float[np.ndarray, "samples ..."], true: Float[np.ndarray, "samples ..."]) -> dict[str, float]:

@@ -28,7 +28,8 @@ from runs.record.training_checkpoint import LAST
 from runs.store.cache import ArtifactCache
 from runs.store.trained import Trained, file_of
 from tasks.pretrained import Pretrained
-from tasks.regression import Regression, errors, initialize
+from tasks.regression import Regression, errors
+from tasks.trained_network import initialize
 from tests.data.regression.sources import Parabola, Sums
 
 
