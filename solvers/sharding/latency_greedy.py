@@ -13,6 +13,7 @@ from runs.errors import ConfigError
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 from solvers.sharding.answer import answer
+from solvers.sharding.cost_model import cost_model
 from solvers.sharding.greedy import room
 
 ORDERS = ("given", "cost")
@@ -56,12 +57,7 @@ class LatencyGreedy:
         ConfigError
             There is no cost model.
         """
-        model = problem.oracle if self.on_oracle else scorer
-        if not isinstance(model, CostOracle):
-            raise ConfigError(
-                "the rule has no cost model; choose one with model=sharding/..., or ask the oracle itself with "
-                "solver.on_oracle=true"
-            )
+        model = cost_model(problem, self.on_oracle, scorer, CostOracle, "the rule")
         problem.validate()
         meter = budget.start()
         tables = np.arange(len(problem.dims))

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from data.sharding.problem import ShardingProblem
-from runs.errors import ConfigError
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Solver
+from solvers.sharding.cost_model import cost_model
 from solvers.sharding.relaxed import RelaxedPlans, share_costs
 
 
@@ -49,13 +49,9 @@ class LinearSurrogate:
         InvalidProblem
             A table fits on no device as a whole.
         """
-        if not self.on_oracle and scorer is None:
-            raise ConfigError(
-                "the search has no cost model; choose one with model=sharding/..., or price plans on the device itself with "
-                "solver.on_oracle=true"
-            )
+        model = cost_model(problem, self.on_oracle, scorer, object, "the search")
         problem.validate()
-        view = RelaxedPlans(problem, share_costs(problem, problem.oracle if self.on_oracle else scorer))
+        view = RelaxedPlans(problem, share_costs(problem, model))
         return self.solver.solve(
             view,
             budget=budget,

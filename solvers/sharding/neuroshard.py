@@ -16,6 +16,7 @@ from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 from solvers.beam import beam
 from solvers.sharding.answer import Held, answer
+from solvers.sharding.cost_model import cost_model
 from solvers.sharding.lanes import Placed, Pricing, place
 from solvers.sharding.last_resort import packed
 
@@ -105,12 +106,7 @@ class NeuroShard:
         ConfigError
             There is no cost model, or it is of other devices.
         """
-        model = problem.oracle if self.on_oracle else scorer
-        if not isinstance(model, AdditiveOracle):
-            raise ConfigError(
-                "NeuroShard searches on a cost model that adds up pieces; choose one with model=sharding/..., or search on "
-                "the oracle itself with solver.on_oracle=true"
-            )
+        model = cost_model(problem, self.on_oracle, scorer, AdditiveOracle, "NeuroShard", " that adds up pieces")
         problem.validate()
         meter = budget.start()
         search = _Search(self, Pricing(problem, model, meter))

@@ -10,12 +10,13 @@ from jaxtyping import Int
 from data.sharding.oracles.oracle import CostOracle
 from data.sharding.plan import Plan
 from data.sharding.problem import ShardingProblem
-from runs.errors import ConfigError, SolverFailure
+from runs.errors import SolverFailure
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution, Solver
 from solvers.gradient_free.method import Method
 from solvers.gradient_free.search import GradientFreeSearch
 from solvers.sharding.answer import answer
+from solvers.sharding.cost_model import cost_model
 from solvers.sharding.plan_space import PlanCosts, PlanSpace
 
 
@@ -57,12 +58,7 @@ class PlanSearch:
         ConfigError
             There is no cost model.
         """
-        model = problem.oracle if self.on_oracle else scorer
-        if not isinstance(model, CostOracle):
-            raise ConfigError(
-                "the search has no cost model; choose one with model=sharding/..., or search on the oracle itself with "
-                "solver.on_oracle=true"
-            )
+        model = cost_model(problem, self.on_oracle, scorer, CostOracle, "the search")
         problem.validate()
         space = PlanSpace(problem, self.splits)
         search = GradientFreeSearch(space, PlanCosts(problem, model), self.method, budget, rng)
