@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 from data.sharding.problem import ShardingProblem
 from runs.errors import ConfigError
 
-Model = TypeVar("Model")
 
-
-def cost_model(
-    problem: ShardingProblem, on_oracle: bool, scorer: object, kind: type[Model], who: str, needs: str = ""
-) -> Model:
+def cost_model(problem: ShardingProblem, on_oracle: bool, scorer: Any, kind: Any, who: str, needs: str = "") -> Any:
     """The problem's oracle where ``on_oracle``, else ``scorer``.
 
     Parameters
     ----------
     kind
-        What it must be.
+        The class that it must be of.
     who, needs
         Who asks, and what is needed of it, for the message.
 

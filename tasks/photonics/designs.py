@@ -14,7 +14,6 @@ from data.photonics.own_device import image_of
 from data.photonics.problem import PhotonicProblem
 from data.photonics.twins import TWINS, twins
 from runs.errors import MissingDependency, at_least
-from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.kept_files import keep_file, tell
 from runs.record.left_out import draw
@@ -22,6 +21,7 @@ from solvers.base import Solver
 from tasks.frequency.scattering_figure import scattering_figure
 from tasks.photonics.design_figure import design_figure
 from tasks.photonics.layout import to_gds
+from tasks.side_by_side import OWN, answers, best_of, side_by_side
 from tasks.surrogate.search import SurrogateSearch
 
 
@@ -63,23 +63,15 @@ class PhotonicDesigns(SurrogateSearch):
     def result(self, index: int, name: str, problem: PhotonicProblem) -> InstanceResult:
         """Search one device, and keep its best design."""
         problem.validate()
-        found = {label: self.search(solver, index, name, problem, label) for label, solver in self.beside.items()}
-        for other in found.values():
-            instances.save(self.folder, other)
-        own = super().result(index, name, problem)
-        found["search"] = own
-        designs = {
-            label: np.asarray(each.assignment, float)
-            for label, each in found.items()
-            if each.assignment is not None and each.metrics["feasible"]
-        }
-        if not designs:
+        found = side_by_side(self, self.beside, super().result, index, name, problem)
+        designs = answers(found)
+        best = best_of(problem, designs)
+        if best is None:
             tell(self.folder, [f"no design was found for {problem.name}"])
-            return own
-        best = min(designs, key=lambda label: found[label].metrics["loss"])
+            return found[OWN]
         prefix = "" if len(self.data.test_problems) == 1 else f"{problem.name}."
-        tell(self.folder, [*self.keep(problem, designs[best], prefix), f"found by {best}"])
-        return own
+        tell(self.folder, [*self.keep(problem, np.asarray(designs[best], float), prefix), f"found by {best}"])
+        return found[OWN]
 
     def keep(self, problem: PhotonicProblem, x: np.ndarray, prefix: str) -> list[str]:
         """Leave a design's files and figures in the run's folder; what there is to say of it."""

@@ -9,12 +9,12 @@ import numpy as np
 
 from data.routing.path_file import to_csv
 from data.routing.problem import RoutingProblem
-from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.kept_files import keep_file, tell
 from runs.record.left_out import draw
 from solvers.base import Solver
 from tasks.routing.paths_figure import paths_figure
+from tasks.side_by_side import OWN, answers, best_of, side_by_side
 from tasks.surrogate.search import SurrogateSearch
 
 
@@ -38,26 +38,18 @@ class RoutingPaths(SurrogateSearch):
     def result(self, index: int, name: str, problem: RoutingProblem) -> InstanceResult:
         """Search one instance, and keep its path."""
         problem.validate()
-        found = {label: self.search(solver, index, name, problem, label) for label, solver in self.beside.items()}
-        for other in found.values():
-            instances.save(self.folder, other)
-        own = super().result(index, name, problem)
-        found[self.label] = own
-        paths = {
-            label: each.assignment
-            for label, each in found.items()
-            if each.assignment is not None and each.metrics["feasible"]
-        }
-        best = max(paths, key=lambda label: problem.objective(paths[label]), default=None)
+        found = side_by_side(self, self.beside, super().result, index, name, problem)
+        paths = answers(found)
+        best = best_of(problem, paths)
         if best is None:
             tell(self.folder, [f"no path was found for {problem.name}"])
-            return own
+            return found[OWN]
         prefix = "" if len(self.data.test_problems) == 1 else f"{problem.name}."
         keep_file(self.folder, f"{prefix}path.csv", to_csv(problem, paths[best]).encode())
         traces = {label: each.trace for label, each in found.items() if each.trace is not None}
         draw(self.folder, f"{prefix}paths", lambda: paths_figure(problem, paths, traces))
         tell(self.folder, sentences(problem, paths, best))
-        return own
+        return found[OWN]
 
 
 def sentences(problem: RoutingProblem, paths: Mapping[str, np.ndarray], best: str) -> list[str]:

@@ -14,7 +14,6 @@ from data.sharding.plan import Pieces, Plan
 from data.sharding.plan_file import to_csv
 from data.sharding.problem import GIB, ShardingProblem
 from data.sharding.torchrec_file import to_torchrec
-from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.kept_files import keep_file, tell
 from runs.record.left_out import draw
@@ -22,6 +21,7 @@ from solvers.base import Budget, Solver
 from solvers.sharding.greedy import Greedy
 from tasks.sharding.balance_figure import balance_figure
 from tasks.sharding.search import ShardingSearch
+from tasks.side_by_side import OWN, answers, best_of, side_by_side
 
 RULES = ("size", "dim", "lookup", "size_lookup")
 """Greedy rules whose best plan is what the search is set beside."""
@@ -37,8 +37,8 @@ class ShardingPlans(ShardingSearch):
     Parameters
     ----------
     beside
-        Other solvers by name, whose results stand beside the search's; with the run's model, budget and seed. The figure
-        shows their plans, or without any the best greedy rule's.
+        Other solvers by name, whose results stand beside the search's; with the run's model, budget and seed. The best plan
+        of all, the greedy rules' included, is kept. The figure shows their plans, or without any the best greedy rule's.
     """
 
     def __init__(self, *given: Any, beside: Mapping[str, Solver] | None = None, **settings: Any) -> None:
@@ -47,29 +47,31 @@ class ShardingPlans(ShardingSearch):
 
     def result(self, index: int, name: str, problem: ShardingProblem) -> InstanceResult:
         """Search one task, and keep its plan."""
-        others = {label: self.search(solver, index, name, problem, label) for label, solver in self.beside.items()}
-        for other in others.values():
-            instances.save(self.folder, other)
-        found = super().result(index, name, problem)
+        results = side_by_side(self, self.beside, super().result, index, name, problem)
+        found = results[OWN]
         rule, before = best_rule(problem)
         if before is not None:
             found.metrics["greedy_cost"] = problem.objective(before.array())
             if "cost" in found.metrics:
                 found.metrics["gain"] = 1 - found.metrics["cost"] / found.metrics["greedy_cost"]
-        if found.assignment is None or not found.metrics["feasible"]:
+        plans = {label: Plan.of_array(assignment) for label, assignment in answers(results).items()}
+        shown = dict(plans)
+        if before is not None:
+            greedy = f"best greedy rule ({rule})"
+            plans[greedy] = before
+            shown = shown if self.beside else {greedy: before} | shown
+        best = best_of(problem, {label: plan.array() for label, plan in plans.items()})
+        if best is None:
             tell(self.folder, [f"no plan for {problem.name} was found that keeps every memory", *_assumptions(problem)])
             return found
-        plan = Plan.of_array(found.assignment)
         prefix = "" if len(self.data.test_problems) == 1 else f"{problem.name}."
-        keep_plan(self.folder, problem, plan, prefix)
-        shown = {} if self.beside or before is None else {f"best greedy rule ({rule})": before}
-        shown |= {
-            label: Plan.of_array(other.assignment)
-            for label, other in others.items()
-            if other.assignment is not None and other.metrics["feasible"]
-        }
-        draw(self.folder, f"{prefix}devices", lambda: balance_figure(problem, {**shown, "search": plan}))
-        tell(self.folder, [*sentences(problem, plan, rule, before), *_assumptions(problem)])
+        keep_plan(self.folder, problem, plans[best], prefix)
+        draw(self.folder, f"{prefix}devices", lambda: balance_figure(problem, shown))
+        lines = sentences(problem, plans[best], rule, before)
+        if best != OWN:
+            own = f"the search's takes {found.metrics['cost']:.4g} ms" if OWN in plans else "the search has none"
+            lines.append(f"the plan that is kept is that of {best}; {own}")
+        tell(self.folder, [*lines, *_assumptions(problem)])
         return found
 
 
