@@ -13,7 +13,8 @@ from data.photonics.brush import brush_of
 from data.photonics.condensed import Box
 from data.photonics.operator import Grid
 from data.photonics.ports import Port
-from data.photonics.problem import Loss, PhotonicProblem, Window
+from data.photonics.problem import PhotonicProblem
+from data.photonics.windows import Loss, Window
 from runs.errors import ConfigError
 
 FAMILIES = ("bend", "converter", "splitter", "wdm")

@@ -9,7 +9,8 @@ from torch.utils.data import Dataset
 
 from data.modules import ProblemData
 from data.photonics.devices import FAMILIES, family
-from data.photonics.problem import LOSSES, Loss, PhotonicProblem
+from data.photonics.problem import PhotonicProblem
+from data.photonics.windows import LOSSES, Loss
 from runs.errors import ConfigError, at_least
 
 

@@ -16,7 +16,8 @@ from data.photonics.brush import FREE, brush_of
 from data.photonics.condensed import Box
 from data.photonics.operator import Grid
 from data.photonics.ports import DIRECTIONS, Port
-from data.photonics.problem import Loss, PhotonicProblem, Window
+from data.photonics.problem import PhotonicProblem
+from data.photonics.windows import Loss, Window
 from runs.errors import InvalidProblem, nearest
 from runs.files import safe_yaml
 

@@ -5,99 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Complex, Float, Int8
 
-from data.frequency.decibels import amplitude, decibels
+from data.frequency.decibels import decibels
 from data.frequency.grid import wavelength_of
 from data.frequency.scattering import Bound, ScatteringTable, parameter
 from data.photonics.brush import BrushRule, Surroundings
 from data.photonics.condensed import Answered, Box, Condensed, Linear, factorised
 from data.photonics.operator import Grid, Operator, angular_frequency
 from data.photonics.ports import Mode, Port, amplitudes, guided_mode, left_at_the_ends, width_needed
+from data.photonics.windows import LOSSES, Loss, Term, Window, Worst, check_window, refuse_contradictions, terms
 from data.queried import Queried
 from runs.errors import InvalidProblem, SolverFailure
 
-Loss = Literal["amplitude", "power"]
-LOSSES = ("amplitude", "power")
 PASSIVE = 1.02
 """Above it, an |S| of a device that amplifies nothing is an error; waves that are no guided ones may add a little to what is
 read."""
 AT_A_TIME = 13_000
 """Most cells of designs, at all wavelengths together, that are solved at a time: more do not stay in a processor's cache."""
-NARROWEST = 1e-6
-"""Of the intervals that a window may leave to |S|: -120 dB."""
 DIED = 0.02
 """Of a mode's largest amplitude, what it may still have at the ends of its port."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a port must let out, of what enters the first.
-
-    Parameters
-    ----------
-    port
-        Number of the port, from 1.
-    at_most, at_least
-        dB of the power, one of them.
-    wavelengths
-        Numbers of the wavelengths at which it holds; None for all.
-    """
-
-    port: int
-    at_most: float | None = None
-    at_least: float | None = None
-    wavelengths: tuple[int, ...] | None = None
-
-    @property
-    def bound(self) -> float:
-        """dB."""
-        bound = self.at_most if self.at_least is None else self.at_least
-        assert bound is not None
-        return bound
-
-    @property
-    def limit(self) -> float:
-        """|S| at the bound."""
-        return amplitude(self.bound)
-
-    @property
-    def sign(self) -> int:
-        """1 where |S| shall not be above the limit, -1 where not below."""
-        return 1 if self.at_least is None else -1
-
-    @property
-    def width(self) -> float:
-        """Of the allowed values of |S|."""
-        return self.limit if self.sign > 0 else 1 - self.limit
-
-    def describe(self) -> str:
-        """For messages and tables."""
-        bound = f"at most {self.at_most:g}" if self.sign > 0 else f"at least {self.at_least:g}"
-        return f"{parameter(self.port, 1)} {bound} dB"
-
-
-class Worst(NamedTuple):
-    """The window that a design misses most, or meets most narrowly.
-
-    Attributes
-    ----------
-    window, wavelength
-        Which, and where in m.
-    decibels
-        What is there.
-    violation
-        Of |S|, negative where the window is met.
-    """
-
-    window: Window
-    wavelength: float
-    decibels: float
-    violation: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +125,8 @@ class PhotonicProblem:
         for number, port in enumerate(self.ports, 1):
             self._validate_port(number, port)
         for window in self.windows:
-            self._validate_window(window)
-        self._refuse_contradictions()
+            check_window(window, len(self.ports), len(self.wavelengths), self.name)
+        refuse_contradictions(self._terms(), len(self.ports), self.wavelengths, self.name)
         self.rule.validate()
         if self.ports:
             _ = self.modes
@@ -249,42 +180,6 @@ class PhotonicProblem:
         beside = line[1 - port.axis]
         if beside.stop <= side[0] or beside.start >= side[1] or not image[tuple(line)].any(axis=1 - port.axis).all():
             raise InvalidProblem(f"{name}: its waveguide does not reach the design, cells {tuple(self.box)}")
-
-    def _validate_window(self, window: Window) -> None:
-        name = f"{self.name}: window S{window.port}1"
-        if not 1 <= window.port <= len(self.ports):
-            raise InvalidProblem(f"{name}: there are ports 1 to {len(self.ports)}")
-        if (window.at_most is None) == (window.at_least is None):
-            raise InvalidProblem(f"{name}: give at_most or at_least, in dB, and not both")
-        if not window.bound < 0:
-            raise InvalidProblem(f"{name}: a bound is in dB of what enters, and below 0; got {window.describe()}")
-        if window.width < NARROWEST:
-            raise InvalidProblem(
-                f"{name}: {window.describe()} leaves |S| an interval of {window.width:.2g}, less than can be told apart; "
-                f"expected at least {NARROWEST:g}"
-            )
-        if window.wavelengths is not None and not all(0 <= each < len(self.wavelengths) for each in window.wavelengths):
-            raise InvalidProblem(f"{name}: wavelengths {window.wavelengths}; there are {len(self.wavelengths)}, from 0")
-
-    def _refuse_contradictions(self) -> None:
-        """Windows that no device meets together."""
-        for number, wavelength in enumerate(self.wavelengths):
-            least, most = np.zeros(len(self.ports)), np.ones(len(self.ports))
-            for window, where in self._terms():
-                if where == number:
-                    bounds, keep = (least, max) if window.sign < 0 else (most, min)
-                    bounds[window.port - 1] = keep(bounds[window.port - 1], window.limit)
-            name = f"{self.name}: at {wavelength * 1e9:.6g} nm"
-            for port in np.flatnonzero(least > most):
-                raise InvalidProblem(
-                    f"{name} {parameter(int(port) + 1, 1)} is to be at least {decibels(least[port]):.4g} and at most "
-                    f"{decibels(most[port]):.4g} dB; drop one of these windows"
-                )
-            if (least**2).sum() > 1:
-                raise InvalidProblem(
-                    f"{name} windows ask for {(least**2).sum():.3g} times the power that enters; lower some of the bounds "
-                    "at_least"
-                )
 
     @cached_property
     def modes(self) -> tuple[tuple[Mode, ...], ...]:
@@ -418,9 +313,8 @@ class PhotonicProblem:
             )
         return s
 
-    def _terms(self) -> list[tuple[Window, int]]:
-        every = range(len(self.wavelengths))
-        return [(window, number) for window in self.windows for number in (window.wavelengths or every)]
+    def _terms(self) -> list[Term]:
+        return terms(self.windows, len(self.wavelengths))
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from data.photonics.devices import LEFT, RIGHT, Guide, Layout, device
-from data.photonics.problem import PhotonicProblem, Window
+from data.photonics.problem import PhotonicProblem
+from data.photonics.windows import Window
 
 LAYOUT = Layout(absorbing=10, length=6, mode_padding=8, padding=4)
 

@@ -11,7 +11,8 @@ import pytest
 from data.photonics.condensed import Box
 from data.photonics.devices import FAMILIES, family
 from data.photonics.instances import PhotonicDevices
-from data.photonics.problem import PhotonicProblem, Window
+from data.photonics.problem import PhotonicProblem
+from data.photonics.windows import Window
 from runs.errors import ConfigError, InvalidProblem, SolverFailure
 from solvers.differentiable.relaxed import Relaxed
 from tests.data.photonics.small import crossing, straight
