@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
 import pytest
 
 from runs.launch.rows import choices
-from tests.composition import CONF, composed, is_told
+from tests.composition import CONF, is_told
 from tests.e2e.conftest import Launcher
+from tests.e2e.laptop import composes, runs
 
 ALL = {choice.name: choice for choice in choices(CONF, "experiment/neuroshard")}
 ONE_TASK = ["data.count=1", "data.pool.count=60"]
@@ -69,20 +69,12 @@ NEEDS = {"shard": ["data.path=tables.csv"], "price": ["data.path=tables.csv", "p
 @pytest.mark.parametrize("name", ALL)
 def test_every_experiment_says_its_command_and_composes(name: str) -> None:
     assert is_told(ALL[name])
-    cfg = composed(f"experiment=neuroshard/{name}", *NEEDS.get(name, []))
-    assert cfg.task._target_.startswith("tasks.")
+    composes("neuroshard", name, NEEDS.get(name, []))
 
 
 @pytest.mark.parametrize("name", sorted({name for name in ALL if name.endswith("_small")} | BRIEF.keys()))
 def test_every_experiment_of_laptop_size_runs(launch: Launcher, name: str) -> None:
-    run = launch("-m", f"experiment=neuroshard/{name}", "hydra/launcher=basic", "seed=0", *BRIEF[name])
-    assert run.returncode == 0, run.stdout + run.stderr
-    (path,) = (path for path in launch.outputs.rglob("results.parquet") if (path.parent / "sweep.json").exists())
-    results = pd.read_parquet(path)
-    shown = SHOWN.get(name, "feasible")
-    assert shown in set(results["metric"])
-    assert results.loc[results["metric"] == shown, "value"].notna().all()
-    assert (path.parent / "report.html").exists()
+    runs(launch, "neuroshard", name, BRIEF[name], SHOWN.get(name, "feasible"))
 
 
 def test_a_policy_is_trained_and_places(launch: Launcher) -> None:
