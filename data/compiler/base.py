@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from data.compiler.listing import Listing
+import numpy as np
+from jaxtyping import Int
+
+from data.compiler.program_graph import ProgramGraph
 from runs.errors import ConfigError, SolverFailure, nearest
 
 Actions = tuple[int, ...]
 """Indices into a compiler's ``actions``: a pass sequence."""
+CountKind = Literal["autophase", "inst_count"]
+"""What is counted of a program; names of the counts are in :data:`data.compiler.counts.COUNTS`."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,11 @@ class State(Protocol):
     def bitcode(self) -> bytes:
         """The module itself."""
 
-    def listing(self) -> Listing:
-        """What it consists of, which networks see as counts or as a graph (docs/papers/pass_order.md#2.3 and #2.4)."""
+    def counts(self, kind: CountKind) -> Int[np.ndarray, " counts"]:
+        """What a network sees of it without a graph (docs/papers/pass_order.md#2.3); raises InvalidProblem."""
+
+    def graph(self) -> ProgramGraph:
+        """What a network sees of it as a graph (docs/papers/pass_order.md#2.4); raises InvalidProblem."""
 
 
 class Compiler(Protocol):
@@ -129,6 +137,7 @@ class Compiler(Protocol):
 
     fingerprint: Fingerprint
     size_level: str  # the level that stands for the compiler's own optimisation of size
+    levels: tuple[str, ...]  # all that it has
 
     @property
     def actions(self) -> tuple[str, ...]:

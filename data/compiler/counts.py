@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int
 
+from data.compiler.base import CountKind
 from data.compiler.listing import CONSTANT, NEITHER, Listing
+from runs.errors import ConfigError, nearest
 
 _NAMES = (
     "Ret Br Switch IndirectBr Invoke Resume Unreachable CleanupRet CatchRet CatchSwitch CallBr FNeg Add FAdd Sub FSub Mul "
@@ -30,6 +32,8 @@ _AUTOPHASE_NAMES = (
 AUTOPHASE = tuple(_AUTOPHASE_NAMES.split())
 """Names of the 56 counts of Autophase."""
 TOTAL = AUTOPHASE.index("TotalInsts")
+COUNTS: dict[CountKind, tuple[str, ...]] = {"autophase": AUTOPHASE, "inst_count": INST_COUNT}
+"""Names of the counts of each kind."""
 
 _BINARY = ["add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"]
 _BINARY += ["fadd", "fsub", "fmul", "fdiv", "frem"]
@@ -39,6 +43,19 @@ _UNARY = ["alloca", "load", "fneg", "va_arg", "extractvalue", "freeze", *_CASTS]
 _MEMORY = ["getelementptr", "load", "store", "call", "invoke", "alloca"]
 _SHORT, _LONG = 15, 500
 _FEW_PHIS, _FEW_ARGUMENTS = 3, 5
+
+
+def counts_of(module: Listing, kind: CountKind) -> Int[np.ndarray, " counts"]:
+    """Counts of a kind.
+
+    Raises
+    ------
+    ConfigError
+        There is no such kind.
+    """
+    if kind not in COUNTS:
+        raise ConfigError(f"there are no counts '{kind}'{nearest(kind, list(COUNTS))}")
+    return inst_count(module) if kind == "inst_count" else autophase(module)
 
 
 def inst_count(module: Listing) -> Int[np.ndarray, " counts"]:

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import re
-import signal
-import tempfile
-import weakref
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
-from data.compiler.base import Actions, Failure, Fingerprint, PassFailure, Trajectory
-from data.compiler.bitcode import producer
+import numpy as np
+from jaxtyping import Int
+
+from data.compiler.base import CountKind, Fingerprint
+from data.compiler.contained import ContainedCompiler, ContainedState
+from data.compiler.counts import counts_of
 from data.compiler.listing import Listing
 from data.compiler.passes import REFERENCES, Space, action_names
-from data.compiler.prefixes import PrefixTree
-from data.compiler.worker import DONE, GROWN, LOADED, SKIPPED, STEP, Node, serve
-from runs import child
-from runs.errors import ConfigError, InvalidProblem, at_least, nearest, require
+from data.compiler.program_graph import ProgramGraph, program_graph
+from data.compiler.worker import serve_llvmlite
+from runs.errors import InvalidProblem, require
 from runs.store.cache import npz_arrays
-from runs.text import one_line, shortened
-
-GROWTH = 10
-GRACE = 500
-"""A sequence ends where it leaves more than ``GROWTH`` times the instructions of its start and ``GRACE`` others."""
-ATTEMPTS = 3
-"""Children that must die of a pass before it has failed: some passes abort or not as memory happens to be laid out."""
-MODULES = 64
-"""Programs of which the beginning is known without asking the child."""
-_WALL = 10.0  # a child that waits instead of computing is given up after that many times its CPU time
-_SAID = re.compile(rb"Assertion .*failed|LLVM ERROR: .*|.*bad_alloc.*|.*out of memory.*|MemoryError.*", re.IGNORECASE)
 
 
-class LlvmliteCompiler:
-    """See :class:`data.compiler.base.Compiler`. The same request has the same answer, always.
-
-    A child is started at the first request, and again after one has died. What has failed is not tried again.
+class LlvmliteCompiler(ContainedCompiler):
+    """See :class:`data.compiler.contained.ContainedCompiler`. It has no level of size; ``Oz*`` stands for it.
 
     Parameters
     ----------
     space
         Its actions: ``single`` passes, with pipelines of each ``function``, or also of the module (``pipeline``).
-    cpu_seconds
-        For one pass, or for reading one program.
-    memory_gib
-        Address space of the child; None for no limit.
+    cpu_seconds, memory_gib
+        Limits.
 
     Raises
     ------
@@ -59,339 +40,31 @@ class LlvmliteCompiler:
     """
 
     size_level = "Oz*"
+    level_passes = REFERENCES
 
     def __init__(self, space: Space = "pipeline", cpu_seconds: float = 10.0, memory_gib: float | None = 4.0) -> None:
-        at_least("compiler.", cpu_seconds=(cpu_seconds, 1), memory_gib=(memory_gib, 0.5))
-        version = ".".join(map(str, require("llvmlite.binding", "compiler").llvm_version_info))
+        super().__init__(cpu_seconds, memory_gib)
+        major, *rest = require("llvmlite.binding", "compiler").llvm_version_info
+        self.reads = major
+        version = ".".join(map(str, (major, *rest)))
         self.fingerprint = Fingerprint("llvmlite", f"LLVM {version}", space, action_names(space))
-        self.cpu_seconds = cpu_seconds
-        self.limits = child.Limits(memory_bytes=None if memory_gib is None else int(memory_gib * 2**30))
-        self._known: OrderedDict[str, _Program] = OrderedDict()
-        self._child: _Child | None = None
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """See :class:`data.compiler.base.Compiler`."""
-        return self.fingerprint.actions
+    def _child_function(self) -> Callable[[Connection], None]:
+        return serve_llvmlite
 
-    def load(self, bitcode: bytes, name: str = "program") -> LlvmliteState:
-        """Bitcode, or IR as text, in UTF-8.
+    def _begin(self, folder: Path) -> tuple[Any, ...]:
+        return ()
 
-        Raises
-        ------
-        InvalidProblem
-            It is neither, was cut off or written by a newer LLVM, makes the parser abort, or defines no function.
-        """
-        program = self._program(bitcode, name)
-        return LlvmliteState(self, program, (), program.count)
+    def _counts(self, state: ContainedState, kind: CountKind) -> Int[np.ndarray, " counts"]:
+        return counts_of(listing_of(state), kind)
 
-    def trajectories(self, bitcode: bytes, sequences: Sequence[Actions], name: str = "program") -> list[Trajectory]:
-        """See :class:`data.compiler.base.Compiler`.
-
-        Raises
-        ------
-        ConfigError
-            A sequence has an unknown action.
-        InvalidProblem
-            See :meth:`load`.
-        """
-        for sequence in sequences:
-            if wrong := [action for action in sequence if not 0 <= action < len(self.actions)]:
-                raise ConfigError(f"{self.fingerprint} has no action {wrong[0]}; they are numbered from 0")
-        program = self._program(bitcode, name)
-        tree = PrefixTree(sequences)
-        counts, failures = self._walk(program, tree, self.actions)
-        return [
-            Trajectory((program.count, *(counts[node] for node in path if node in counts)), failure)
-            for path in tree.paths
-            for failure in [next((failures[node] for node in path if node in failures), None)]
-        ]
-
-    def reference(self, bitcode: bytes, level: str | None = None, name: str = "program") -> int:
-        """See :class:`data.compiler.base.Compiler`.
-
-        Raises
-        ------
-        ConfigError
-            There is no such level.
-        InvalidProblem
-            See :meth:`load`; or the level itself failed.
-        """
-        level = level or self.size_level
-        if level not in REFERENCES:
-            raise ConfigError(f"compiler: {self.fingerprint} has no level '{level}'{nearest(level, list(REFERENCES))}")
-        program = self._program(bitcode, name)
-        names = REFERENCES[level]
-        counts, failures = self._walk(program, PrefixTree([tuple(range(len(names)))]), names)
-        if failures:
-            raise InvalidProblem(f"{name}: {next(iter(failures.values()))} at {level}; leave this program out")
-        return counts[len(names) - 1] if names else program.count
-
-    def close(self) -> None:
-        """End the child."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-
-    def __enter__(self) -> LlvmliteCompiler:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_child": None}  # a copy in another process has a child of its own
-
-    def _program(self, bitcode: bytes, name: str) -> _Program:
-        digest = hashlib.sha256(bitcode).hexdigest()
-        if digest in self._known:
-            self._known.move_to_end(digest)
-        else:
-            self._known[digest] = _Program(digest, bitcode, name, self._loaded(digest, bitcode, name), {})
-            while len(self._known) > MODULES:
-                self._known.popitem(last=False)
-        return self._known[digest]
-
-    def _loaded(self, digest: str, bitcode: bytes, name: str) -> int:
-        """The number of instructions, as the child has found it; an error for what is no program."""
-        worker = self._worker()
-        worker.ask("load", self.cpu_seconds, digest, bitcode)
-        try:
-            answer = json.loads(worker.hear(self.cpu_seconds))
-        except _Dead as dead:
-            self.close()
-            answer = {"error": f"its reader did not survive: {dead}"}
-        if "error" in answer:
-            raise InvalidProblem(f"{name}: {_explained(answer['error'], bitcode, self.fingerprint.version)}")
-        if not answer["functions"]:
-            raise InvalidProblem(f"{name} defines no function, so there is nothing to optimise; leave it out")
-        worker.loaded(digest)
-        return int(answer["count"])
-
-    def _walk(
-        self, program: _Program, tree: PrefixTree, names: Sequence[str]
-    ) -> tuple[dict[int, int], dict[int, Failure]]:
-        """Counts of the nodes that were reached, and failures of those at which a sequence ended."""
-        counts: dict[int, int] = {}
-        failures: dict[int, Failure] = {}
-        deaths: Counter[int] = Counter()
-        if program.failures:
-            for node in range(len(tree)):
-                if known := program.failures.get(tuple(names[action] for action in tree.prefix(node))):
-                    failures[node] = known
-        while missing := [node for node in tree.without_what_follows(failures) if node not in counts]:
-            nodes = tree.with_ancestors(missing)
-            steps: list[Node] = [(node, tree.parents[node], names[tree.actions[node]]) for node in nodes]
-            for node, end in self._steps(program, counts, nodes, "walk", program.most, steps).items():
-                deaths[node] += 1
-                if (
-                    end.by_chance and deaths[node] < ATTEMPTS
-                ):  # a new child begins with what leads to it, and nothing else
-                    continue
-                prefix = tree.prefix(node)
-                failures[node] = Failure(prefix, names[prefix[-1]], end.cause)
-                program.failures[tuple(names[action] for action in prefix)] = failures[node]
-        return counts, failures
-
-    def _steps(
-        self, program: _Program, counts: dict[int, int], nodes: Sequence[int], request: str, *arguments: Any
-    ) -> dict[int, _End]:
-        """Add the counts that the child streams, and return at which nodes it ended; the last of them is where it died."""
-        self._hold(program)
-        worker = self._worker()
-        worker.ask(request, self.cpu_seconds, program.digest, *arguments)
-        ended: dict[int, _End] = {}
-        position = 0  # of the next in ``nodes``
-        while True:
-            try:
-                answer = worker.hear(self.cpu_seconds)
-            except _Dead as dead:
-                self.close()
-                return ended | {nodes[position]: _End(str(dead), dead.by_chance)}
-            if answer == DONE:
-                return ended
-            node, count = STEP.unpack(answer)
-            position = nodes.index(node, position) + 1
-            if count == GROWN:
-                ended[node] = _End(f"it left more than {program.most} instructions of {program.count}")
-            elif count != SKIPPED:
-                counts[node] = count
-
-    def _hold(self, program: _Program) -> None:
-        """Let the child have the program."""
-        if not self._worker().holds(program.digest):
-            self._loaded(program.digest, program.bitcode, program.name)
-
-    def _worker(self) -> _Child:
-        if self._child is None:
-            self._child = _Child(self.limits)
-        return self._child
-
-    def _advance(self, program: _Program, prefix: Actions) -> int:
-        """The count after a prefix, whose last module the child then holds."""
-        names = tuple(self.actions[action] for action in prefix)
-        if known := program.failures.get(names):
-            raise PassFailure(known)
-        for attempt in range(1, ATTEMPTS + 1):
-            counts: dict[int, int] = {}
-            ended = self._steps(program, counts, [*range(len(prefix))], "hold", names, program.most)
-            if not ended:
-                return counts[len(prefix) - 1]
-            node, end = next(iter(ended.items()))
-            if not end.by_chance or attempt == ATTEMPTS:
-                break
-        failure = program.failures[names[: node + 1]] = Failure(prefix[: node + 1], names[node], end.cause)
-        raise PassFailure(failure)
-
-    def _fetch(self, program: _Program, prefix: Actions, kind: str, *arguments: Any) -> bytes:
-        """What the child has to say of a state."""
-        self._hold(program)
-        if prefix:
-            self._advance(program, prefix)
-        names = tuple(self.actions[action] for action in prefix)
-        worker = self._worker()
-        worker.ask(kind, self.cpu_seconds, program.digest, names, *arguments)
-        try:
-            return worker.hear(self.cpu_seconds)
-        except _Dead as dead:
-            self.close()
-            raise InvalidProblem(f"{program.name}: its {kind} cannot be had ({dead}); leave it out") from None
+    def _graph(self, state: ContainedState) -> ProgramGraph:
+        return program_graph(listing_of(state))
 
 
-class LlvmliteState:
-    """See :class:`data.compiler.base.State`: a program, and the passes that were applied to it."""
-
-    def __init__(self, compiler: LlvmliteCompiler, program: _Program, prefix: Actions, count: int) -> None:
-        self._compiler, self._program, self._count = compiler, program, count
-        self.prefix = prefix
-
-    def apply(self, action: int) -> LlvmliteState:
-        """The state after one more pass.
-
-        Raises
-        ------
-        ConfigError
-            There is no such action.
-        PassFailure
-            The pass aborts, exceeds a limit, or leaves a module that has grown too much.
-        """
-        if not 0 <= action < len(self._compiler.actions):
-            raise ConfigError(f"{self._compiler.fingerprint} has no action {action}; they are numbered from 0")
-        prefix = (*self.prefix, action)
-        return LlvmliteState(self._compiler, self._program, prefix, self._compiler._advance(self._program, prefix))
-
-    def count(self) -> int:
-        """Instructions of all functions that it defines."""
-        return self._count
-
-    def bitcode(self) -> bytes:
-        """The module itself."""
-        return self._compiler._fetch(self._program, self.prefix, "bitcode")
-
-    def text(self) -> str:
-        """The module as LLVM prints it."""
-        return self._compiler._fetch(self._program, self.prefix, "text").decode()
-
-    def listing(self) -> Listing:
-        """What the module consists of.
-
-        Raises
-        ------
-        InvalidProblem
-            The child did not survive the walk over it, or answers nonsense.
-        """
-        answer = self._compiler._fetch(self._program, self.prefix, "listing")
-        try:
-            return Listing(**npz_arrays(answer))
-        except (ValueError, TypeError) as error:
-            raise InvalidProblem(f"{self._program.name}: its parts cannot be had ({error}); leave it out") from error
-
-
-@dataclass(frozen=True)
-class _Program:
-    """A module as it was given, and the sequences of passes that are known to fail on it."""
-
-    digest: str
-    bitcode: bytes
-    name: str
-    count: int
-    failures: dict[tuple[str, ...], Failure]
-
-    @property
-    def most(self) -> int:
-        return GROWTH * self.count + GRACE
-
-
-class _End(NamedTuple):
-    """Why a sequence ends at a node."""
-
-    cause: str
-    by_chance: bool = False
-
-
-class _Dead(Exception):
-    """The child has ended; the message tells of what, and ``by_chance`` whether another may come through."""
-
-    def __init__(self, cause: str, by_chance: bool) -> None:
-        super().__init__(cause)
-        self.by_chance = by_chance
-
-
-class _Child:
-    """A child at work."""
-
-    def __init__(self, limits: child.Limits) -> None:
-        self._stack = contextlib.ExitStack()
-        self._errors: IO[bytes] = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        self._process, self._connection = self._stack.enter_context(
-            child.serving(serve, limits=limits, stderr=self._errors)
-        )
-        self._loaded: list[str] = []  # as the child keeps them
-        self._end = weakref.finalize(self, self._stack.close)  # at the latest when Python ends
-
-    def ask(self, request: str, *arguments: Any) -> None:
-        with contextlib.suppress(OSError):  # that it is dead is noticed when it is heard
-            self._connection.send((request, *arguments))
-
-    def hear(self, cpu_seconds: float) -> bytes:
-        """Its next answer, for which it may use so much CPU time; raises :class:`_Dead`."""
-        try:
-            if not self._connection.poll(_WALL * cpu_seconds):
-                raise _Dead(f"no answer within {_WALL * cpu_seconds:g} s", by_chance=False)
-            return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            code = self._process.wait() or 0
-        if code == -signal.SIGXCPU:
-            raise _Dead(f"it took more than {cpu_seconds:g} s of CPU time", by_chance=False)
-        raise _Dead(self._last_words(child.cause(code)), by_chance=True)
-
-    def loaded(self, digest: str) -> None:
-        """Remember a program that it has read."""
-        self._loaded = [*self._loaded, digest][-LOADED:]
-
-    def holds(self, digest: str) -> bool:
-        """Whether it still has a program."""
-        return digest in self._loaded
-
-    def close(self) -> None:
-        self._end()
-
-    def _last_words(self, cause: str) -> str:
-        self._errors.seek(0)
-        written = self._errors.read()
-        said = _SAID.search(written)
-        last = said[0] if said else (written.strip().splitlines() or [b""])[-1]
-        return f"{cause}: {shortened(one_line(last.decode(errors='replace')), 200)}"
-
-
-def _explained(error: str, bitcode: bytes, version: str) -> str:
-    """What LLVM's reader complains of, and what to do."""
-    said = shortened(one_line(error), 300)
-    own = re.search(r"\d+", version)
-    made = producer(bitcode)
-    if made and own and made > int(own[0]):
-        return (
-            f"its bitcode is of LLVM {made}, newer than {version} that should read it ({said}); compile it with clang "
-            f"{own[0]} or older"
-        )
-    return f"{version} cannot read it ({said}); give bitcode (.bc) or IR (.ll), whole as it was compiled"
+def listing_of(state: ContainedState) -> Listing:
+    """What the module consists of; an error where the child answers nonsense."""
+    try:
+        return Listing(**npz_arrays(state.show("listing")))
+    except (ValueError, TypeError) as error:
+        raise InvalidProblem(f"{state.name}: its parts cannot be had ({error}); leave it out") from error

@@ -17,9 +17,10 @@ import numpy as np
 import psutil
 import pytest
 
-from data.compiler import embedded
+from data.compiler import contained
 from data.compiler.base import PassFailure, Trajectory, indices
-from data.compiler.embedded import GRACE, GROWTH, LlvmliteCompiler
+from data.compiler.contained import GRACE, GROWTH
+from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.passes import MINSIZE, action_names
 from runs.errors import ConfigError, InvalidProblem, MissingDependency
 from tests.data.compiler.modules import OUT_OF_MEMORY, SUM, SUM_COUNT, growing, program_of_the_corpus
@@ -110,7 +111,7 @@ def test_no_child_outlives_the_compiler() -> None:
 
 
 def test_a_pass_that_aborts_ends_its_sequence_at_the_last_count_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "ATTEMPTS", 1)  # it would abort again
+    monkeypatch.setattr(contained, "ATTEMPTS", 1)  # it would abort again
     with LlvmliteCompiler("single", memory_gib=1) as compiler:
         fine, fatal = indices(compiler, ["simplify_cfg", "global_opt"])
         sequences = [(fine, fatal, fine), (fine, fine), (fatal,), (fine, fatal)]
@@ -231,7 +232,7 @@ def test_damaged_bitcode_is_read_or_refused_and_the_next_program_goes_on(compile
         damaged = whole.copy()
         damaged[rng.integers(len(whole), size=5)] ^= 1 << rng.integers(8, size=5).astype(np.uint8)
         with contextlib.suppress(InvalidProblem):
-            compiler.load(damaged.tobytes(), "damaged.bc").listing()
+            compiler.load(damaged.tobytes(), "damaged.bc").graph()
     assert compiler.load(SUM).apply(0).count() == SUM_COUNT
 
 

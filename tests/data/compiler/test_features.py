@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 
-from data.compiler.counts import AUTOPHASE, INST_COUNT, TOTAL, autophase, inst_count
+from data.compiler.counts import AUTOPHASE, INST_COUNT, TOTAL
 from data.compiler.drawn import drawn_programs
-from data.compiler.embedded import LlvmliteCompiler
+from data.compiler.embedded import LlvmliteCompiler, listing_of
 from data.compiler.program_graph import EXTERNAL, UNDEFINED, ProgramGraph, program_graph
+from runs.errors import ConfigError
 from tests.data.compiler.modules import SUM, SUM_COUNT, program_of_the_corpus
 
 SHAPES = b"""
@@ -41,11 +43,11 @@ define i32 @twice(i32 %x) {
 
 
 def counted(compiler: LlvmliteCompiler, module: bytes) -> dict[str, int]:
-    return dict(zip(AUTOPHASE, autophase(compiler.load(module).listing()).tolist(), strict=True))
+    return dict(zip(AUTOPHASE, compiler.load(module).counts("autophase").tolist(), strict=True))
 
 
 def graph_of(compiler: LlvmliteCompiler, module: bytes) -> ProgramGraph:
-    return program_graph(compiler.load(module).listing())
+    return compiler.load(module).graph()
 
 
 def edges(found: ProgramGraph, relation: str) -> Counter[tuple[str, str, int]]:
@@ -58,7 +60,7 @@ def edges(found: ProgramGraph, relation: str) -> Counter[tuple[str, str, int]]:
 
 
 def test_opcodes_blocks_and_functions_are_counted(compiler: LlvmliteCompiler) -> None:
-    found = dict(zip(INST_COUNT, inst_count(compiler.load(SHAPES).listing()).tolist(), strict=True))
+    found = dict(zip(INST_COUNT, compiler.load(SHAPES).counts("inst_count").tolist(), strict=True))
     expected = {"Switch": 1, "Br": 1, "PHI": 1, "Add": 1, "Call": 3, "Ret": 2, "Unreachable": 1}
     assert {name: count for name, count in found.items() if count and not name.startswith("Total")} == expected
     assert (found["TotalInsts"], found["TotalBlocks"], found["TotalFuncs"]) == (10, 5, 4)
@@ -88,7 +90,7 @@ def test_constants_of_operands_are_counted_cases_included(compiler: LlvmliteComp
 def test_totals_agree_with_the_count_of_the_state(compiler: LlvmliteCompiler) -> None:
     for program in drawn_programs(3):
         state = compiler.load(program.bitcode)
-        assert autophase(state.listing())[TOTAL] == inst_count(state.listing())[0] == state.count()
+        assert state.counts("autophase")[TOTAL] == state.counts("inst_count")[0] == state.count()
 
 
 def test_a_function_called_as_one_of_another_type_is_not_called_directly(compiler: LlvmliteCompiler) -> None:
@@ -99,8 +101,13 @@ def test_a_function_called_as_one_of_another_type_is_not_called_directly(compile
 
 def test_features_follow_a_state_on_its_way(compiler: LlvmliteCompiler) -> None:
     state = compiler.load(SUM).apply(compiler.actions.index("sroa"))
-    found = dict(zip(INST_COUNT, inst_count(state.listing()).tolist(), strict=True))
+    found = dict(zip(INST_COUNT, state.counts("inst_count").tolist(), strict=True))
     assert (found["TotalInsts"], found["PHI"], found["Alloca"], found["Load"]) == (11, 2, 0, 1)
+
+
+def test_counts_of_another_kind_are_refused(compiler: LlvmliteCompiler) -> None:
+    with pytest.raises(ConfigError, match=r"there are no counts 'autophases'; did you mean 'autophase'"):
+        compiler.load(SUM).counts("autophases")  # type: ignore[arg-type]
 
 
 def test_control_goes_from_instruction_to_instruction(compiler: LlvmliteCompiler) -> None:
@@ -199,11 +206,11 @@ SExt 1 BitCast 2 ICmp 2 PHI 1 Call 4
 
 def test_counts_are_those_of_the_service_but_for_what_a_newer_llvm_rewrites(compiler: LlvmliteCompiler) -> None:
     """It drops the size of a lifetime, which is a constant of 64 bits, and leaves two declarations behind."""
-    found = compiler.load(program_of_the_corpus("zlib/zutil.bc")).listing()
+    state = compiler.load(program_of_the_corpus("zlib/zutil.bc"))
     there = np.array(AUTOPHASE_THERE.split(), int)
-    difference = dict(zip(AUTOPHASE, (autophase(found) - there).tolist(), strict=True))
+    difference = dict(zip(AUTOPHASE, (state.counts("autophase") - there).tolist(), strict=True))
     assert {name: value for name, value in difference.items() if value} == {"const64Bit": -2, "TotalFuncs": 2}
-    counts = dict(zip(INST_COUNT, inst_count(found).tolist(), strict=True))
+    counts = dict(zip(INST_COUNT, state.counts("inst_count").tolist(), strict=True))
     words = COUNTS_THERE.split()
     there_too = dict(zip(words[::2], map(int, words[1::2]), strict=True))
     assert {name: count for name, count in counts.items() if count} == there_too | {"TotalFuncs": 11}
@@ -211,7 +218,7 @@ def test_counts_are_those_of_the_service_but_for_what_a_newer_llvm_rewrites(comp
 
 def test_the_parts_of_a_listing_fit_together(compiler: LlvmliteCompiler) -> None:
     for program in drawn_programs(3, seed=1):
-        found = compiler.load(program.bitcode).listing()
+        found = listing_of(compiler.load(program.bitcode))
         assert len(found.block) == len(found.opcode) == len(found.result) == len(found.callee)
         assert (np.diff(found.block) >= 0).all() and (np.diff(found.block_function) >= 0).all()
         assert found.source[found.origin == 0].max() < len(found.block)
