@@ -13,7 +13,7 @@ export WANDB_MODE ?= offline
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-slow gpu-test bench claims cluster-test torchrec peers browser clean
+.PHONY: help demo test lint test-slow gpu-test bench claims cluster-test torchrec peers compiler-gym browser clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -64,6 +64,9 @@ torchrec: $(READY) ## TorchRec 1.8.0, whose planner NeuroShard is compared with 
 # ceviche asks for pyMKL, which is not needed.
 peers: $(READY) ## the packages that SurCo's fields are compared with (ceviche, ceviche-challenges)
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps ceviche==0.1.3 ceviche-challenges==1.0.2 autograd==1.9.1 unyt==3.2.0 gin-config==0.5.0
+
+compiler-gym: $(READY) ## LLVM 10 with the passes of the paper, out of CompilerGym's wheel (compiler=compiler_gym, 30 MB)
+	"$(BIN)/python" -m data.compiler.compiler_gym.layout
 
 clean: ## remove the environment and every result
 	rm -rf .venv outputs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -22,11 +22,12 @@ from jaxtyping import Int
 
 from data.compiler.base import Actions, CountKind, Failure, Fingerprint, PassFailure, Trajectory
 from data.compiler.bitcode import producer
+from data.compiler.counts import COUNTS
 from data.compiler.prefixes import PrefixTree
 from data.compiler.program_graph import ProgramGraph
 from data.compiler.requests import DONE, GROWN, LOADED, SKIPPED, STEP, Node
 from runs import child
-from runs.errors import ConfigError, InvalidProblem, at_least, nearest
+from runs.errors import ConfigError, InvalidProblem, MissingDependency, at_least, nearest
 from runs.text import one_line, shortened
 
 GROWTH = 10
@@ -64,6 +65,8 @@ class ContainedCompiler(ABC):
     """What the child runs for each of the compiler's own levels."""
     reads: int
     """Newest major version of LLVM whose bitcode it is known to read."""
+    inputs: str
+    """What it reads, for messages."""
 
     def __init__(self, cpu_seconds: float, memory_gib: float | None) -> None:
         at_least("compiler.", cpu_seconds=(cpu_seconds, 1), memory_gib=(memory_gib, 0.5))
@@ -174,6 +177,8 @@ class ContainedCompiler(ABC):
 
     def _loaded(self, digest: str, bitcode: bytes, name: str) -> int:
         """The number of instructions, as the child has found it; an error for what is no program."""
+        if self._child is not None and self._child.worn:
+            self.close()
         worker = self._worker()
         worker.ask("load", self.cpu_seconds, digest, bitcode)
         try:
@@ -182,13 +187,22 @@ class ContainedCompiler(ABC):
             self.close()
             answer = {"error": f"its reader did not survive: {dead}"}
         if "error" in answer:
-            raise InvalidProblem(
-                f"{name}: {_explained(answer['error'], bitcode, self.fingerprint.version, self.reads)}"
-            )
+            raise InvalidProblem(f"{name}: {_explained(answer['error'], bitcode, self)}")
         if not answer["count"]:
             raise InvalidProblem(f"{name} defines no function, so there is nothing to optimise; leave it out")
         worker.loaded(digest)
+        worker.worn = answer["worn"]
         return int(answer["count"])
+
+    def _about(self, what: str) -> dict[str, Any]:
+        """What the child has found; an error where it does not work."""
+        worker = self._worker()
+        worker.ask("about", self.cpu_seconds)
+        try:
+            return json.loads(worker.hear(self.cpu_seconds))
+        except _Dead as dead:
+            self.close()
+            raise MissingDependency(f"{what} does not work here: {dead}") from None
 
     def _walk(
         self, program: _Program, tree: PrefixTree, names: Sequence[str]
@@ -320,7 +334,17 @@ class ContainedState:
         return self.show("text").decode()
 
     def counts(self, kind: CountKind) -> Int[np.ndarray, " counts"]:
-        """See :meth:`data.compiler.base.State.counts`."""
+        """See :meth:`data.compiler.base.State.counts`.
+
+        Raises
+        ------
+        ConfigError
+            There is no such kind.
+        InvalidProblem
+            See :meth:`show`.
+        """
+        if kind not in COUNTS:
+            raise ConfigError(f"there are no counts '{kind}'{nearest(kind, list(COUNTS))}")
         return self._compiler._counts(self, kind)
 
     def graph(self) -> ProgramGraph:
@@ -381,6 +405,7 @@ class _Child:
             child.serving(function, limits=limits, stderr=self._errors)
         )
         self._loaded: list[str] = []  # as the child keeps them
+        self.worn = False  # it holds so much that another should go on
         self._end = weakref.finalize(self, self._stack.close)  # at the latest when Python ends
         self._send(begin(folder))
 
@@ -419,11 +444,13 @@ class _Child:
         written = self._errors.read()
         said = _SAID.search(written)
         last = said[0] if said else (written.strip().splitlines() or [b""])[-1]
-        return f"{cause}: {shortened(one_line(last.decode(errors='replace')), 200)}"
+        words = shortened(one_line(last.decode(errors="replace")), 200)
+        return f"{cause}: {words}" if words else cause
 
 
-def _explained(error: str, bitcode: bytes, version: str, reads: int) -> str:
+def _explained(error: str, bitcode: bytes, compiler: ContainedCompiler) -> str:
     """What LLVM's reader complains of, and what to do."""
+    version, reads = compiler.fingerprint.version, compiler.reads
     said = shortened(one_line(error), 300)
     made = producer(bitcode)
     if made and made > reads:
@@ -431,4 +458,4 @@ def _explained(error: str, bitcode: bytes, version: str, reads: int) -> str:
             f"its bitcode is of LLVM {made}, newer than {version} that should read it ({said}); compile it with clang "
             f"{reads} or older"
         )
-    return f"{version} cannot read it ({said}); give bitcode (.bc) or IR (.ll), whole as it was compiled"
+    return f"{version} cannot read it ({said}); give {compiler.inputs}, whole as it was compiled"

@@ -41,6 +41,7 @@ class LlvmliteCompiler(ContainedCompiler):
 
     size_level = "Oz*"
     level_passes = REFERENCES
+    inputs = "bitcode (.bc) or IR (.ll)"
 
     def __init__(self, space: Space = "pipeline", cpu_seconds: float = 10.0, memory_gib: float | None = 4.0) -> None:
         super().__init__(cpu_seconds, memory_gib)

@@ -7,7 +7,7 @@ time that every step of it may use.
 =========================================== =====================================================================
 request                                     answers
 =========================================== =====================================================================
-``load, digest, bitcode``                   ``{"count": ...}`` or ``{"error": ...}`` as JSON
+``load, digest, bitcode``                   ``{"count": ..., "worn": ...}`` or ``{"error": ...}``, JSON
 ``walk, digest, most, nodes``               ``(node, count)`` by :data:`STEP` for each node as it is reached, then ``DONE``
 ``hold, digest, prefix, most``              the same, the steps of one sequence; its last module is kept
 ``show, digest, prefix, kind``              bytes
@@ -107,6 +107,10 @@ class ModuleWorker(ABC, Generic[Module]):
         """What ``show`` shows."""
 
     @abstractmethod
+    def worn(self) -> bool:
+        """Whether it holds so much memory that another child should go on."""
+
+    @abstractmethod
     def allow(self, seconds: float) -> None:
         """Let what comes next use so much CPU time."""
 
@@ -118,7 +122,7 @@ class ModuleWorker(ABC, Generic[Module]):
             say(self.connection, {"error": str(error)})
             return
         self._keep(self.loaded, digest, module, LOADED)
-        say(self.connection, {"count": self.count(module)})
+        say(self.connection, {"count": self.count(module), "worn": self.worn()})
 
     def walk(self, seconds: float, digest: str, most: int, nodes: list[Node]) -> None:
         """Depth first; a module is copied only where more than one pass goes on from it."""

@@ -63,6 +63,9 @@ class LlvmliteWorker(ModuleWorker["ModuleRef"]):
             return npz_bytes(listing(module).arrays())
         return module.as_bitcode() if kind == "bitcode" else str(module).encode()
 
+    def worn(self) -> bool:
+        return False
+
     def allow(self, seconds: float) -> None:
         child_start.allow(seconds)
 
