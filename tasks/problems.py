@@ -21,7 +21,8 @@ class ProblemTask(lightning.LightningModule):
     """Abstract: a subclass says in :meth:`result` what is measured on one problem; the run reports the means.
 
     What a subclass draws is determined by its own seed and the instance's index, never by the rank. An instance that the
-    run finished before it was killed is read back, not solved again. One that cannot be read or solved is reported as such
+    run finished before it was killed is read back, not solved again. A problem that has a ``family`` is of that data set in
+    reports. One that cannot be read or solved is reported as such
     and the others go on; if none is left, the run fails with the first error.
     """
 
@@ -46,7 +47,8 @@ class ProblemTask(lightning.LightningModule):
         if batch is None:
             return
         index, problem = batch
-        name = f"{self.data.name}/{getattr(problem, 'name', None) or getattr(problem, 'instance_name', index)}"
+        data_set = getattr(problem, "family", self.data.name)
+        name = f"{data_set}/{getattr(problem, 'name', None) or getattr(problem, 'instance_name', index)}"
         for note in getattr(problem, "notes", ()):
             doubt = one_line(f"{name}: {note}")
             warn(self.folder, doubt, doubt)

@@ -100,6 +100,11 @@ class Trajectory:
         return min(self.counts if budget is None else self.counts[: budget + 1])
 
     @property
+    def applied(self) -> int:
+        """Passes that were applied, one that failed included."""
+        return len(self.counts) - 1 + (self.failure is not None)
+
+    @property
     def best_length(self) -> int:
         """Passes after which the least count was first seen."""
         return self.counts.index(min(self.counts))

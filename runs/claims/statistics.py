@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from runs.errors import ConfigError
+from runs.record.in_common import dataset_of
 
 RESAMPLES = 10_000
 SEED = 20230212
@@ -19,7 +20,7 @@ ENUMERATED = 14
 """Up to this many pairs all sign patterns are enumerated, so that ties cost no exactness."""
 TestKind = Literal["wilcoxon", "bootstrap", "t", "sign"]
 TEST_KINDS: tuple[TestKind, ...] = ("wilcoxon", "bootstrap", "t", "sign")
-MeanKind = Literal["arithmetic", "geometric", "rate"]
+MeanKind = Literal["arithmetic", "geometric", "rate", "data_sets", "geometric_data_sets"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def mean_interval(
     Seeds and instances are resampled independently (the pigeonhole bootstrap), because every seed sees the same instances.
     One seed says nothing about the spread over seeds: no interval. A ``rate``, the mean of values that are 0 or 1, has
     Wilson's interval over the instances instead, each counted once whatever its seeds. A ``geometric`` mean is that of the
-    logarithms; values that are not positive are left out.
+    logarithms; values that are not positive are left out. The mean over ``data_sets`` is that of their means, each counted
+    once however many instances it has, with an interval over data sets in place of instances.
 
     Parameters
     ----------
@@ -91,14 +93,20 @@ def mean_interval(
     """
     frame = pd.DataFrame({"value": values, "seed": seeds, "instance": instances})
     frame["value"] = frame["value"].astype(float)
-    if kind == "geometric":
+    if kind in ("geometric", "geometric_data_sets"):
+        of_logarithms: MeanKind = "arithmetic" if kind == "geometric" else "data_sets"
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = mean_interval(np.log(frame["value"]), frame["seed"], frame["instance"], level, resamples)
+            logarithms = np.log(frame["value"])
+        found = mean_interval(logarithms, frame["seed"], frame["instance"], level, resamples, of_logarithms)
         low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
         return Interval(float(np.exp(found.mean)), low, high, found.n)
     frame = frame[np.isfinite(frame["value"])]
     if frame.empty:
         return Interval(float("nan"), None, None, 0)
+    if kind == "data_sets":
+        means = frame.assign(instance=frame["instance"].map(dataset_of)).groupby(["instance", "seed"])["value"].mean()
+        over = means.reset_index()
+        return replace(mean_interval(over["value"], over["seed"], over["instance"], level, resamples), n=len(frame))
     mean, n = float(frame["value"].mean()), len(frame)
     if kind == "rate":
         return Interval(mean, *wilson_interval(mean, frame["instance"].nunique(), level), n)

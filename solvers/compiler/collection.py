@@ -1,14 +1,12 @@
 """What a coreset is made of, collected program by program: candidates, then what each candidate does to each program.
 
-Items lie in the artifact cache, named by the content of their program. A command that was killed goes on from there, and
-several copies share the work (:mod:`runs.store.collect`).
+Both are items of the artifact cache (:mod:`data.compiler.collected`).
 """
 
 from __future__ import annotations
 
 import functools
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,18 +14,15 @@ import numpy as np
 from jaxtyping import Int
 
 from data.compiler.base import Actions, Compiler, Failure, Trajectory
+from data.compiler.collected import by_digest, collected
 from data.compiler.program import Program
 from runs import interrupt
-from runs.errors import InvalidProblem, at_least
+from runs.errors import at_least
 from runs.store.cache import ArtifactCache, json_bytes, json_value
-from runs.store.collect import collect
 from solvers.base import Budget
 from solvers.compiler.sequences import LeastCount, PassSequences, pruned
 from solvers.gradient_free.method import Method
 from solvers.gradient_free.search import GradientFreeSearch
-
-_MESSAGES = logging.getLogger(__name__)
-_SHOWN = 3  # failures
 
 
 @dataclass(frozen=True)
@@ -93,8 +88,7 @@ class CandidateSearch:
         initial = points[int(np.argmin(values))] if points else None
         search.run(initial)
         interrupt.check()
-        assert search.point is not None
-        return pruned(program, compiler, tuple(search.point.tolist()))
+        return pruned(program, compiler, objective.best)
 
 
 def candidates(
@@ -113,8 +107,8 @@ def candidates(
         It failed for all.
     """
     about = {"compiler": compiler.fingerprint.config(), "search": search.config()}
-    make = functools.partial(_candidate, programs=_by_digest(programs), compiler=compiler, search=search)
-    found = _collected("pass_order_candidates", about, programs, make, cache, workers)
+    make = functools.partial(_candidate, programs=by_digest(programs), compiler=compiler, search=search)
+    found = collected("pass_order_candidates", about, programs, make, cache, workers)
     return {name: tuple(json_value(payload)["sequence"]) for name, payload in found.items()}
 
 
@@ -147,6 +141,43 @@ class Outcomes:
         return np.array([[trajectory.least() for trajectory in row] for row in self.trajectories])
 
 
+def least_counts(
+    programs: Sequence[Program],
+    sequences: Sequence[Actions],
+    compiler: Compiler,
+    cache: ArtifactCache,
+    *,
+    workers: int = 0,
+) -> tuple[tuple[str, ...], Int[np.ndarray, "programs 2+sequences"]]:
+    """What a coreset is chosen by, without the ways there: 4 bytes a program and sequence.
+
+    Returns
+    -------
+    tuple
+        Names of the programs that came through, and for each the count without any pass, that after the level of size, and
+        the least of every sequence, int32.
+
+    Raises
+    ------
+    InvalidProblem
+        All programs failed.
+    """
+    about = {"compiler": compiler.fingerprint.config(), "sequences": [list(sequence) for sequence in sequences]}
+    make = functools.partial(
+        _least, programs=by_digest(programs), compiler=compiler, sequences=[tuple(s) for s in sequences]
+    )
+    found = collected("pass_order_least_counts", about, programs, make, cache, workers)
+    return tuple(found), np.array([np.frombuffer(payload, "<i4") for payload in found.values()])
+
+
+def _least(digest: str, *, programs: dict[str, Program], compiler: Compiler, sequences: list[Actions]) -> bytes:
+    program = programs[digest]
+    found = compiler.trajectories(program.bitcode, [(), *sequences], program.name)
+    reference = compiler.reference(program.bitcode, name=program.name)
+    least = [trajectory.least() for trajectory in found]
+    return np.array([least[0], reference, *least[1:]], "<i4").tobytes()
+
+
 def outcomes(
     programs: Sequence[Program],
     sequences: Sequence[Actions],
@@ -164,11 +195,11 @@ def outcomes(
     """
     about = {"compiler": compiler.fingerprint.config(), "sequences": [list(sequence) for sequence in sequences]}
     make = functools.partial(
-        _outcome, programs=_by_digest(programs), compiler=compiler, sequences=[tuple(s) for s in sequences]
+        _outcome, programs=by_digest(programs), compiler=compiler, sequences=[tuple(s) for s in sequences]
     )
     found = {
         name: json_value(payload)
-        for name, payload in _collected("pass_order_outcomes", about, programs, make, cache, workers).items()
+        for name, payload in collected("pass_order_outcomes", about, programs, make, cache, workers).items()
     }
     return Outcomes(
         tuple(found),
@@ -190,28 +221,3 @@ def _trajectory(part: dict[str, Any]) -> Trajectory:
     return Trajectory(
         tuple(part["counts"]), failure and Failure(tuple(failure["prefix"]), failure["action"], failure["cause"])
     )
-
-
-def _collected(
-    kind: str,
-    about: dict[str, Any],
-    programs: Sequence[Program],
-    make: Callable[[Any], bytes],
-    cache: ArtifactCache,
-    workers: int,
-) -> dict[str, bytes]:
-    """Payloads by the names of programs, in their order; those of equal content share one."""
-    collection = cache.collection(kind, about)
-    report = collect(collection, list(_by_digest(programs)), make, workers=workers)
-    failed = {program.name: report.failed[program.digest] for program in programs if program.digest in report.failed}
-    if failed:
-        shown = "; ".join(f"{name}: {reason}" for name, reason in [*failed.items()][:_SHOWN])
-        if len(failed) == len(programs):
-            raise InvalidProblem(f"none of {len(programs)} programs came through; {shown}")
-        _MESSAGES.warning("%d of %d programs are left out: %s", len(failed), len(programs), shown)
-    payloads = {program.name: collection.get(program.digest) for program in programs if program.name not in failed}
-    return {name: payload for name, payload in payloads.items() if payload is not None}
-
-
-def _by_digest(programs: Sequence[Program]) -> dict[str, Program]:
-    return {program.digest: program for program in programs}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.compiler.base import Actions, Compiler, indices
 from runs.errors import ConfigError, InvalidProblem
-from runs.files import read_json, write_json
+from runs.files import atomic_write, read_json
 from runs.text import printable
 
 FORMAT = "pass coreset 1"
@@ -21,15 +22,18 @@ def write_coreset(path: Path | str, sequences: Sequence[Actions], compiler: Comp
     OSError
         The disk refused.
     """
-    write_json(
-        path,
-        {
-            "format": FORMAT,
-            "compiler": str(compiler.fingerprint),
-            "fingerprint": compiler.fingerprint.digest,
-            "sequences": [[compiler.actions[action] for action in sequence] for sequence in sequences],
-        },
-    )
+    atomic_write(Path(path), coreset_bytes(sequences, compiler))
+
+
+def coreset_bytes(sequences: Sequence[Actions], compiler: Compiler) -> bytes:
+    """The content of such a file."""
+    about = {
+        "format": FORMAT,
+        "compiler": str(compiler.fingerprint),
+        "fingerprint": compiler.fingerprint.digest,
+        "sequences": [[compiler.actions[action] for action in sequence] for sequence in sequences],
+    }
+    return (json.dumps(about, indent=1) + "\n").encode()
 
 
 def read_coreset(path: Path | str, compiler: Compiler) -> tuple[Actions, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from data.compiler.base import Compiler
+from data.compiler.base import Actions, Compiler
 from data.compiler.program import Program
 from runs.errors import at_least
+from runs.record.checkpoint import State
 from solvers.base import Meter
 from solvers.gradient_free.space import Objective, Point, Space
 
@@ -63,6 +64,15 @@ class PassSequences(Space):
 class LeastCount(Objective):
     """The least count on the way of a sequence (docs/papers/pass_order.md#(1)); each pass that is applied is an evaluation.
 
+    A sequence that the budget does not cover is cut, so that what was found never took more.
+
+    Attributes
+    ----------
+    best
+        The passes that lead to the least count seen, () where no pass helps.
+    least
+        That count; infinite before anything was applied.
+
     Parameters
     ----------
     program
@@ -75,12 +85,27 @@ class LeastCount(Objective):
 
     def __init__(self, program: Program, compiler: Compiler, longest: int) -> None:
         self.program, self.compiler, self.most = program, compiler, longest
+        self.best: Actions = ()
+        self.least = np.inf
 
     def values(self, points: Sequence[Point], meter: Meter) -> Float[np.ndarray, " points"]:
-        sequences = [tuple(point.tolist()) for point in points]
-        meter.evaluations += sum(map(len, sequences))
+        left = meter.remaining_evaluations
+        sequences: list[Actions] = []
+        for point in points:
+            sequences.append(tuple(point.tolist()[: int(min(left, len(point)))]))
+            left -= len(sequences[-1])
         found = self.compiler.trajectories(self.program.bitcode, sequences, self.program.name)
+        for sequence, trajectory in zip(sequences, found, strict=True):
+            meter.evaluations += trajectory.applied
+            if trajectory.least() < self.least:
+                self.best, self.least = sequence[: trajectory.best_length], trajectory.least()
         return np.array([trajectory.least() for trajectory in found], float)
+
+    def memory(self) -> State:
+        return {"best": np.array(self.best, np.int64), "least": np.array(self.least)}
+
+    def restore(self, memory: State) -> None:
+        self.best, self.least = tuple(memory["best"].tolist()), float(memory["least"])
 
 
 def cut(program: Program, compiler: Compiler, sequence: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from pathlib import Path
@@ -88,3 +89,14 @@ def program_of_the_corpus(name: str, archive: str = "test.tar.xz") -> bytes:
         file = members.extractfile(name)
         assert file is not None
         return file.read()
+
+
+def archive(folder: Path, members: dict[str, bytes], split: str = "train") -> Path:
+    """Write a part of a corpus, texts or bitcode by ``family/program.bc``; its path."""
+    path = folder / f"{split}.tar.xz"
+    with tarfile.open(path, "w:xz") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path

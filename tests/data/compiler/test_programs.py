@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,7 @@ from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.own_programs import read_programs
 from data.compiler.program import Program
 from runs.errors import ConfigError, InvalidProblem
-from tests.data.compiler.modules import SUM, SUM_COUNT
-
-
-def archive(folder: Path, members: dict[str, bytes], split: str = "train") -> Path:
-    path = folder / f"{split}.tar.xz"
-    with tarfile.open(path, "w:xz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
+from tests.data.compiler.modules import SUM, SUM_COUNT, archive
 
 
 def test_members_of_an_archive_are_programs_of_families(tmp_path: Path) -> None:

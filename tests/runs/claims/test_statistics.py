@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from runs.claims.statistics import (
+    Interval,
     expanded_levels,
     holm,
     mean_interval,
@@ -189,6 +190,15 @@ def test_a_rate_counts_an_instance_once_whatever_its_seeds() -> None:
     two = mean_interval([1, 0, 1, 1] * 2, [0] * 4 + [1] * 4, list("abcd") * 2, kind="rate")
     assert (one.mean, one.low, one.high) == (two.mean, two.low, two.high)
     assert (one.n, two.n) == (4, 8)
+
+
+def test_a_mean_over_data_sets_counts_each_once() -> None:
+    values, names = [1.0, 3.0, 10.0], ["a/1", "a/2", "b/1"]
+    assert mean_interval(values, [0] * 3, names, kind="data_sets") == Interval(6.0, None, None, 3)
+    found = mean_interval(values * 2, [0] * 3 + [1] * 3, names * 2, kind="data_sets")
+    over = mean_interval([2.0, 10.0] * 2, [0, 0, 1, 1], ["a", "b"] * 2)
+    assert (found.mean, found.low, found.high, found.n) == (6.0, over.low, over.high, 6)
+    assert mean_interval([2.0, 8.0, 1.0], [0] * 3, names, kind="geometric_data_sets").mean == pytest.approx(2.0)
 
 
 def test_a_geometric_mean_and_its_interval_are_those_of_the_logarithms() -> None:

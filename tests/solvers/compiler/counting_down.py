@@ -17,6 +17,7 @@ class CountingDown:
     """
 
     size_level = "Oz"
+    levels = ("O0", "Oz")
 
     def __init__(self, numbers: int = 3) -> None:
         names = (*(f"clear{i}" for i in range(numbers)), "grow", "abort")
@@ -35,7 +36,7 @@ class CountingDown:
         return [self._trajectory(self._numbers(bitcode, name), sequence) for sequence in sequences]
 
     def reference(self, bitcode: bytes, level: str | None = None, name: str = "program") -> int:
-        return self._numbers(bitcode, name)[-1]
+        return sum(self._numbers(bitcode, name)) if level == "O0" else self._numbers(bitcode, name)[-1]
 
     def close(self) -> None:
         pass

@@ -8,20 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.compiler.embedded import LlvmliteCompiler
+from data.compiler.problem import PassOrdering
 from data.compiler.program import Program
 from runs.errors import ConfigError
 from solvers.base import Budget, Status
-from solvers.compiler.replay import Replay, binds, curve, ranked
+from solvers.compiler.replay import Repertoire, Replay, binds, curve, ranked
 from tests.data.compiler.modules import SUM
 from tests.solvers.compiler.counting_down import CountingDown, programs
 
-PROGRAM = programs(b"3 1 2")[0]
+PROBLEM = PassOrdering(programs(b"3 1 2")[0], CountingDown())
 SEQUENCES = [(3, 0), (0, 2, 1), (4, 0), (0, 1, 2)]
+WHOLE = Repertoire(tuple(SEQUENCES))
 COUNTS = [6, 6, 6, 3, 3, 2, 2, 2, 2, 0]  # after 0, 1, ... passes in that order; the third sequence fails at once
 
 
 def test_every_sequence_starts_anew_and_each_pass_is_paid() -> None:
-    found = Replay(CountingDown(), SEQUENCES).solve(PROGRAM, budget=Budget(evaluations=20))
+    found = Replay().solve(PROBLEM, budget=Budget(evaluations=20), scorer=WHOLE)
     assert (found.objective, found.feasible, found.status) == (0.0, True, Status.FEASIBLE)
     assert found.assignment is not None and found.assignment.tolist() == [0, 1, 2]
     assert found.trace.value_at(np.arange(10), by="evaluations").tolist() == COUNTS
@@ -30,41 +32,54 @@ def test_every_sequence_starts_anew_and_each_pass_is_paid() -> None:
 
 @pytest.mark.parametrize("budget", range(10))
 def test_the_last_sequence_is_cut_where_the_budget_ends(budget: int) -> None:
-    compiler = CountingDown()
-    found = Replay(compiler, SEQUENCES).solve(PROGRAM, budget=Budget(evaluations=budget))
+    found = Replay().solve(PROBLEM, budget=Budget(evaluations=budget), scorer=WHOLE)
     assert found.objective == COUNTS[budget]
     assert found.trace.evaluations[-1] == budget
-    assert PROGRAM.objective(compiler, tuple(found.assignment)) == found.objective  # type: ignore[arg-type]
+    assert found.assignment is not None and PROBLEM.objective(found.assignment) == found.objective
 
 
 @given(st.permutations(range(4)), st.integers(0, 12))
 def test_the_curve_of_known_trajectories_is_that_of_the_replay(order: list[int], budget: int) -> None:
-    compiler = CountingDown()
-    known = compiler.trajectories(PROGRAM.bitcode, SEQUENCES)
-    found = Replay(compiler, [SEQUENCES[s] for s in order]).solve(PROGRAM, budget=Budget(evaluations=budget))
+    known = [PROBLEM.trajectory(sequence) for sequence in SEQUENCES]
+    ordered = Repertoire(tuple(SEQUENCES[s] for s in order))
+    found = Replay().solve(PROBLEM, budget=Budget(evaluations=budget), scorer=ordered)
     replayed = found.trace.value_at(np.arange(budget + 1), by="evaluations")
     assert curve(known, order, budget).tolist() == replayed.tolist()
 
 
 def test_scores_say_which_sequence_comes_first() -> None:
-    replay = Replay(CountingDown(), SEQUENCES)
-    found = replay.solve(PROGRAM, budget=Budget(evaluations=3), scorer=lambda program: np.array([0.0, 1.0, 1.0, 2.0]))
+    scored = Repertoire(WHOLE.sequences, lambda program: np.array([0.0, 1.0, 1.0, 2.0]))
+    found = Replay().solve(PROBLEM, budget=Budget(evaluations=3), scorer=scored)
     assert found.objective == 0.0
     assert ranked(np.array([0.0, 1.0, 1.0, 2.0])).tolist() == [3, 1, 2, 0]
 
 
+def test_one_sequence_alone_may_be_asked_for() -> None:
+    found = Replay(first=1).solve(PROBLEM, budget=Budget(evaluations=20), scorer=WHOLE)
+    assert found.objective == 6.0 and found.trace.evaluations[-1] == 2
+    with pytest.raises(ConfigError, match=r"solver\.first"):
+        Replay(first=0)
+
+
+@pytest.mark.parametrize(("budget", "least"), [(None, 0), (1, 3), (2, 2), (3, 0)])
+def test_a_budget_for_each_sequence_shows_what_a_perfect_choice_reaches(budget: int | None, least: int) -> None:
+    given = Budget(seconds=60.0, evaluations=budget)
+    found = Replay(each=True).solve(PROBLEM, budget=given, scorer=WHOLE)
+    assert found.objective == least == min(PROBLEM.trajectory(sequence).least(budget) for sequence in SEQUENCES)
+
+
 def test_no_time_leaves_the_program_as_it_is() -> None:
-    found = Replay(CountingDown(), SEQUENCES).solve(PROGRAM, budget=Budget(seconds=0.0))
+    found = Replay().solve(PROBLEM, budget=Budget(seconds=0.0), scorer=WHOLE)
     assert found.objective == 6.0 and found.assignment is not None and not len(found.assignment)
 
 
 def test_a_budget_that_covers_everything_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    replay = Replay(CountingDown(), SEQUENCES)
+    replay = Replay()
     with caplog.at_level(logging.WARNING):
-        replay.solve(PROGRAM, budget=Budget(evaluations=9))
+        replay.solve(PROBLEM, budget=Budget(evaluations=9), scorer=WHOLE)
         assert not caplog.messages
         for _ in range(2):
-            replay.solve(PROGRAM, budget=Budget(evaluations=10))
+            replay.solve(PROBLEM, budget=Budget(evaluations=10), scorer=WHOLE)
     assert caplog.messages == [
         "the 4 sequences have 10 passes, which the budget of 10 covers: every order of them gives the same"
     ]
@@ -73,12 +88,13 @@ def test_a_budget_that_covers_everything_is_warned_of_once(caplog: pytest.LogCap
 
 def test_no_sequence_is_refused() -> None:
     with pytest.raises(ConfigError, match="replay: there is no sequence; give a coreset"):
-        Replay(CountingDown(), [])
+        Repertoire(())
 
 
 def test_a_real_program_becomes_as_small_as_the_trajectories_say() -> None:
     program = Program("a/sum", "a", SUM)
     with LlvmliteCompiler() as compiler:
         sroa, o2 = compiler.actions.index("sroa"), compiler.actions.index("default<O2>")
-        found = Replay(compiler, [(o2,), (sroa, sroa)]).solve(program, budget=Budget(evaluations=3))
+        problem = PassOrdering(program, compiler)
+        found = Replay().solve(problem, budget=Budget(evaluations=3), scorer=Repertoire(((o2,), (sroa, sroa))))
     assert found.objective == 11.0 and found.assignment is not None and found.assignment.tolist() == [sroa]

@@ -52,7 +52,8 @@ def test_passes_are_counted_each_time_they_are_applied() -> None:
     objective = LeastCount(programs(b"3 1 2")[0], compiler, 4)
     points = [np.array(sequence) for sequence in [(0, 1), (0, 1, 2), (3,), (4, 0)]]
     assert objective.values(points, meter).tolist() == [2.0, 0.0, 6.0, 6.0]
-    assert meter.evaluations == 8
+    assert meter.evaluations == 7  # the pass after one that fails is not applied
+    assert (objective.best, objective.least) == ((0, 1, 2), 0)
 
 
 def test_a_sequence_is_cut_at_its_first_least_count() -> None:
@@ -75,3 +76,10 @@ def test_what_is_pruned_loses_nothing_and_has_nothing_to_lose(sequence: tuple[in
     assert least <= program.trajectory(compiler, sequence).least() and len(short) <= len(sequence)
     for i in range(len(short)):
         assert program.trajectory(compiler, (*short[:i], *short[i + 1 :])).least() > least
+
+
+def test_what_the_budget_does_not_cover_is_cut_off() -> None:
+    meter = Budget(evaluations=3).start()
+    objective = LeastCount(programs(b"3 1 2")[0], CountingDown(), 4)
+    assert objective.values([np.array([3, 0]), np.array([0, 1, 2])], meter).tolist() == [6.0, 3.0]
+    assert (meter.evaluations, objective.best, objective.least) == (3, (0,), 3)

@@ -1,0 +1,66 @@
+"""Any gradient-free method as a search for one program's own sequence (docs/papers/pass_order.md#4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.compiler.problem import PassOrdering
+from runs.anytime import Trace
+from runs.errors import at_least
+from runs.record.checkpoint import Checkpoint
+from solvers.base import Budget, Solution
+from solvers.compiler.replay import solution
+from solvers.compiler.sequences import LeastCount, PassSequences
+from solvers.gradient_free.method import Method
+from solvers.gradient_free.search import GradientFreeSearch
+
+
+class SequenceSearch:
+    """Searches sequences of a program; a pass is an evaluation each time it is applied.
+
+    Parameters
+    ----------
+    method
+        For example :class:`solvers.gradient_free.local_search.LocalSearch`.
+    longest
+        Passes of a sequence.
+
+    Raises
+    ------
+    ConfigError
+        ``longest`` is below 1.
+    """
+
+    def __init__(self, method: Method, longest: int = 15) -> None:
+        at_least("solver.", longest=(longest, 1))
+        self.method, self.longest = method, longest
+
+    def solve(
+        self,
+        problem: PassOrdering,
+        *,
+        budget: Budget,
+        scorer: object = None,
+        initial: np.ndarray | None = None,
+        rng: np.random.Generator,
+        checkpoint: Checkpoint | None = None,
+    ) -> Solution:
+        """The best sequence found, up to its least count; none is worse than the unoptimised module."""
+        longest = min(self.longest, budget.evaluations or self.longest)
+        space = PassSequences(len(problem.compiler.actions), longest)
+        objective = LeastCount(problem.program, problem.compiler, longest)
+        search = GradientFreeSearch(space, objective, self.method, budget, rng)
+        if budget.evaluations != 0:
+            search.run(initial, checkpoint)
+        return solution(problem, objective.best, _from(problem.initial, search))
+
+
+def _from(initial: int, search: GradientFreeSearch) -> Trace:
+    """The trace of a search that begins with a module which no pass has changed."""
+    trace = Trace()
+    trace.record(0.0, 0, initial)
+    found = search.trace
+    for seconds, evaluations, count in zip(found.seconds, found.evaluations, found.objective, strict=True):
+        trace.record(seconds, evaluations, min(count, initial))
+    trace.record(search.meter.seconds, search.meter.evaluations, trace.objective[-1])
+    return trace
