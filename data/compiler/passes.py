@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Space = Literal["single", "function", "pipeline"]
 
+RUNS = 32
+"""Of passes, before builders are made anew."""
 LEVELS = (1, 2, 3)
 MINSIZE = "attr<minsize>"
 FUNCTION = tuple(f"function<O{level}>" for level in LEVELS)
@@ -84,18 +86,28 @@ class Passes:
     def __init__(self, machine: TargetMachine) -> None:
         import llvmlite.binding as llvm
 
-        self._llvm = llvm
-        self._builders = {
-            level: llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
-            for level in LEVELS
-        }
-        self._runs: dict[str, Callable[[ModuleRef], None]] = {}
+        self._llvm, self._machine = llvm, machine
+        self._begin()
 
     def run(self, name: str, module: ModuleRef) -> None:
         """Change a module by the pass of that name."""
+        self._left -= 1
+        if not self._left:
+            self._begin()
         if name not in self._runs:
             self._runs[name] = self._made(name)
         self._runs[name](module)
+
+    def _begin(self) -> None:
+        """Make new builders: every run leaves callbacks in its builder, which all later runs of it have to go through."""
+        self._left = RUNS
+        self._builders = {
+            level: self._llvm.create_pass_builder(
+                self._machine, self._llvm.create_pipeline_tuning_options(speed_level=level)
+            )
+            for level in LEVELS
+        }
+        self._runs: dict[str, Callable[[ModuleRef], None]] = {}
 
     def _made(self, name: str) -> Callable[[ModuleRef], None]:
         if name == MINSIZE:
