@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from data.compiler.own_programs import read_programs
 from data.compiler.program import Program, Programs
 from runs.errors import ConfigError, at_least, nearest
 from runs.store.cache import ArtifactCache, json_bytes, json_value
+
+_MESSAGES = logging.getLogger(__name__)
 
 
 class ProgramSource(Protocol):
@@ -149,7 +152,7 @@ class Functions:
             if first == program.name:
                 kept.append(program)
             else:
-                refused[program.name] = f"{program.name} is {first} under other names"
+                _MESSAGES.info("%s is %s under other names", program.name, first)
         return Programs(tuple(self._drawn(kept)), refused)
 
     def _cut(self, cutter: LlvmliteCompiler) -> tuple[list[tuple[Program, str]], dict[str, str]]:

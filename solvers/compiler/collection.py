@@ -20,7 +20,8 @@ from runs import interrupt
 from runs.errors import at_least
 from runs.store.cache import ArtifactCache, json_bytes, json_value
 from solvers.base import Budget
-from solvers.compiler.sequences import LeastCount, PassSequences, pruned
+from solvers.compiler.sequences import LeastCount, PassSequences, known_sequences, pruned
+from solvers.gradient_free.from_several import FromSeveral
 from solvers.gradient_free.method import Method
 from solvers.gradient_free.search import GradientFreeSearch
 
@@ -73,20 +74,14 @@ class CandidateSearch:
         runs.interrupt.Interrupted
             A signal asked to stop before the search had ended.
         """
-        known = {name: index for index, name in enumerate(compiler.actions)}
-        starts = [tuple(known[name] for name in start) for start in self.starts if known.keys() >= set(start)]
         rng = np.random.default_rng([self.seed, int(program.digest[:16], 16)])
         objective = LeastCount(program, compiler, self.longest)
-        meter = Budget(evaluations=self.passes).start()
-        points = [np.array(start, np.int64) for start in starts]
-        values = objective.values(points, meter)
+        starts = known_sequences(self.starts, compiler)
         space = PassSequences(len(compiler.actions), self.longest)
-        left = Budget(evaluations=int(meter.remaining_evaluations))
-        search = GradientFreeSearch(space, objective, self.method, left, rng)
-        for point, value in zip(points, values.tolist(), strict=True):
-            search.known[space.key(point)] = value
-        initial = points[int(np.argmin(values))] if points else None
-        search.run(initial)
+        search = GradientFreeSearch(
+            space, objective, FromSeveral(self.method, starts[1:]), Budget(evaluations=self.passes), rng
+        )
+        search.run(starts[0] if starts else None)
         interrupt.check()
         return pruned(program, compiler, objective.best)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from data.compiler.problem import PassOrdering
@@ -10,7 +12,8 @@ from runs.errors import at_least
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
 from solvers.compiler.replay import solution
-from solvers.compiler.sequences import LeastCount, PassSequences
+from solvers.compiler.sequences import LeastCount, PassSequences, known_sequences
+from solvers.gradient_free.from_several import FromSeveral
 from solvers.gradient_free.method import Method
 from solvers.gradient_free.search import GradientFreeSearch
 
@@ -24,6 +27,8 @@ class SequenceSearch:
         For example :class:`solvers.gradient_free.local_search.LocalSearch`.
     longest
         Passes of a sequence.
+    starts
+        Sequences of actions' names that are tried first; those with an action that the compiler lacks are left out.
 
     Raises
     ------
@@ -31,9 +36,9 @@ class SequenceSearch:
         ``longest`` is below 1.
     """
 
-    def __init__(self, method: Method, longest: int = 15) -> None:
+    def __init__(self, method: Method, longest: int = 15, starts: Sequence[Sequence[str]] = ()) -> None:
         at_least("solver.", longest=(longest, 1))
-        self.method, self.longest = method, longest
+        self.method, self.longest, self.starts = method, longest, starts
 
     def solve(
         self,
@@ -49,9 +54,10 @@ class SequenceSearch:
         longest = min(self.longest, budget.evaluations or self.longest)
         space = PassSequences(len(problem.compiler.actions), longest)
         objective = LeastCount(problem.program, problem.compiler, longest)
-        search = GradientFreeSearch(space, objective, self.method, budget, rng)
+        starts = known_sequences(self.starts, problem.compiler) if initial is None else [initial]
+        search = GradientFreeSearch(space, objective, FromSeveral(self.method, starts[1:]), budget, rng)
         if budget.evaluations != 0:
-            search.run(initial, checkpoint)
+            search.run(starts[0] if starts else None, checkpoint)
         return solution(problem, objective.best, _from(problem.initial, search))
 
 

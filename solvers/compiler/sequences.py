@@ -61,6 +61,12 @@ class PassSequences(Space):
         return child[: self.longest] if len(child) else first
 
 
+def known_sequences(sequences: Sequence[Sequence[str]], compiler: Compiler) -> list[Point]:
+    """Sequences of actions' names as points; those with an action that the compiler lacks are left out."""
+    known = {name: index for index, name in enumerate(compiler.actions)}
+    return [np.array([known[name] for name in names], np.int64) for names in sequences if known.keys() >= set(names)]
+
+
 class LeastCount(Objective):
     """The least count on the way of a sequence (docs/papers/pass_order.md#(1)); each pass that is applied is an evaluation.
 

@@ -1,0 +1,1 @@
+"""Networks that say which pass sequences suit a program."""
