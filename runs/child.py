@@ -22,6 +22,7 @@ import contextlib
 import math
 import multiprocessing
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -172,6 +173,13 @@ class Command(Child):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(seconds)
         return None
+
+    def allow(self, cpu_seconds: float) -> None:
+        """Let it use so much CPU time from now on, in whole seconds; then SIGXCPU ends it."""
+        with contextlib.suppress(psutil.Error, OSError):  # it is gone
+            used = psutil.Process(self.pid).cpu_times()
+            soft = math.ceil(used.user + used.system + cpu_seconds)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft, resource.prlimit(self.pid, resource.RLIMIT_CPU)[1]))
 
     @property
     def stopped(self) -> bool:

@@ -7,6 +7,7 @@ it costs some hundredths of a second.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
@@ -16,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from typing import NoReturn
 
 _LOOK_SECONDS = 1.0
 
@@ -68,6 +70,16 @@ def allow(cpu_seconds: float) -> None:
     resource.setrlimit(
         resource.RLIMIT_CPU, (soft if highest == resource.RLIM_INFINITY else min(soft, highest), highest)
     )
+
+
+def end_as(code: int) -> NoReturn:
+    """End this process as another has ended, so that whoever waits for this one learns of what."""
+    sys.stderr.flush()
+    if code < 0:
+        with contextlib.suppress(OSError):  # SIGKILL has no other handler
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code or 1)
 
 
 def _limit(what: int, most: int | None, more: int = 0) -> None:

@@ -157,6 +157,9 @@ class Compiler(Protocol):
     def reference(self, bitcode: bytes, level: str | None = None, name: str = "program") -> int:
         """Instructions after one of the compiler's own levels, by default ``size_level``."""
 
+    def command_line(self, actions: Actions) -> str:
+        """A sequence as what runs it in a shell, where there is such a program."""
+
     def close(self) -> None:
         """End what was started."""
 

@@ -23,11 +23,13 @@ from jaxtyping import Int
 from data.compiler.base import Actions, CountKind, Failure, Fingerprint, PassFailure, Trajectory
 from data.compiler.bitcode import producer
 from data.compiler.counts import COUNTS
+from data.compiler.listing import Listing
 from data.compiler.prefixes import PrefixTree
 from data.compiler.program_graph import ProgramGraph
 from data.compiler.requests import DONE, GROWN, LOADED, SKIPPED, STEP, Node
 from runs import child
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, at_least, nearest
+from runs.store.cache import npz_arrays
 from runs.text import one_line, shortened
 
 GROWTH = 10
@@ -75,6 +77,10 @@ class ContainedCompiler(ABC):
         self.limits = child.Limits(memory_bytes=None if memory_gib is None else int(memory_gib * 2**30))
         self._known: OrderedDict[str, _Program] = OrderedDict()
         self._child: _Child | None = None
+
+    @abstractmethod
+    def command_line(self, actions: Actions) -> str:
+        """See :meth:`data.compiler.base.Compiler.command_line`."""
 
     @abstractmethod
     def _child_function(self) -> Callable[[Connection], None]:
@@ -360,6 +366,14 @@ class ContainedState:
             The child did not survive that.
         """
         return self._compiler._show(self._program, self.prefix, kind)
+
+
+def listing_of(state: ContainedState) -> Listing:
+    """What the module consists of, where the child can list it; an error where it answers nonsense."""
+    try:
+        return Listing(**npz_arrays(state.show("listing")))
+    except (ValueError, TypeError) as error:
+        raise InvalidProblem(f"{state.name}: its parts cannot be had ({error}); leave it out") from error
 
 
 @dataclass(frozen=True)

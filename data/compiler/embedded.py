@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from data.compiler.base import CountKind, Fingerprint
-from data.compiler.contained import ContainedCompiler, ContainedState
+from data.compiler.base import Actions, CountKind, Fingerprint
+from data.compiler.contained import ContainedCompiler, ContainedState, listing_of
 from data.compiler.counts import counts_of
-from data.compiler.listing import Listing
 from data.compiler.passes import REFERENCES, Space, action_names
 from data.compiler.program_graph import ProgramGraph, program_graph
 from data.compiler.worker import serve_llvmlite
-from runs.errors import InvalidProblem, require
-from runs.store.cache import npz_arrays
+from runs.errors import require
 
 
 class LlvmliteCompiler(ContainedCompiler):
@@ -50,6 +48,10 @@ class LlvmliteCompiler(ContainedCompiler):
         version = ".".join(map(str, (major, *rest)))
         self.fingerprint = Fingerprint("llvmlite", f"LLVM {version}", space, action_names(space))
 
+    def command_line(self, actions: Actions) -> str:
+        """See :meth:`data.compiler.base.Compiler.command_line`; no program takes these names."""
+        return " ".join(self.actions[action] for action in actions)
+
     def _child_function(self) -> Callable[[Connection], None]:
         return serve_llvmlite
 
@@ -61,11 +63,3 @@ class LlvmliteCompiler(ContainedCompiler):
 
     def _graph(self, state: ContainedState) -> ProgramGraph:
         return program_graph(listing_of(state))
-
-
-def listing_of(state: ContainedState) -> Listing:
-    """What the module consists of; an error where the child answers nonsense."""
-    try:
-        return Listing(**npz_arrays(state.show("listing")))
-    except (ValueError, TypeError) as error:
-        raise InvalidProblem(f"{state.name}: its parts cannot be had ({error}); leave it out") from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from data.compiler.base import CountKind, Fingerprint
+from data.compiler.base import Actions, CountKind, Fingerprint
 from data.compiler.compiler_gym.layout import Layout, default_folder
 from data.compiler.compiler_gym.programl import read_programl
 from data.compiler.compiler_gym.worker import LEVELS, serve_service
@@ -57,6 +57,10 @@ class ServiceCompiler(ContainedCompiler):
         about = self._about(f"the service of LLVM 10 in {self.layout.folder}")
         version, space, actions = about["version"], about["space"], tuple(about["actions"])
         self.fingerprint = Fingerprint("compiler_gym", f"LLVM {version}", space, actions)
+
+    def command_line(self, actions: Actions) -> str:
+        """See :meth:`data.compiler.base.Compiler.command_line`; as CompilerGym prints it."""
+        return " ".join(["opt", *(self.actions[action] for action in actions), "input.bc", "-o", "output.bc"])
 
     def _child_function(self) -> Callable[[Connection], None]:
         return serve_service

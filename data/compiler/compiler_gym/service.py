@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import resource
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from data.compiler.compiler_gym.layout import Layout
 from data.compiler.compiler_gym.messages import Messages
 from data.compiler.requests import Unreadable
-from runs import child
+from runs import child, child_start
 from runs.errors import SolverFailure, require
 from runs.text import one_line
 
@@ -162,11 +158,8 @@ class Service:
             return 0
 
     def allow(self, cpu_seconds: float) -> None:
-        """Let it use so much CPU time from now on, in whole seconds; then SIGXCPU ends it."""
-        with contextlib.suppress(psutil.Error, OSError):
-            used = self._memory.cpu_times()
-            soft = int(used.user + used.system + cpu_seconds) + 1
-            resource.prlimit(self._process.pid, resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        """Let it use so much CPU time from now on."""
+        self._process.allow(cpu_seconds)
 
     def close(self) -> None:
         """End it."""
@@ -182,17 +175,7 @@ class Service:
             details = one_line(str(error.details()))
             unheard = error.code().name in ("UNAVAILABLE", "CANCELLED", "UNKNOWN")
             if (code := self._process.wait(_END_SECONDS if unheard else 0)) is not None:
-                end_as(code)
+                child_start.end_as(code)
             if name == "StartSession" and not unheard:
                 raise Unreadable(_URI.sub("", details)) from error
             raise ProtocolViolation(f"the service answers {name} by {error.code().name}: {details}") from error
-
-
-def end_as(code: int) -> NoReturn:
-    """End this process as another has ended, so that whoever waits for this one learns of what."""
-    sys.stderr.flush()
-    if code < 0:
-        with contextlib.suppress(OSError):  # SIGKILL has no other handler
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code or 1)

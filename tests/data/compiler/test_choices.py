@@ -21,3 +21,9 @@ def test_the_service_lies_below_the_cache_or_where_the_environment_says(monkeypa
     monkeypatch.setenv("REPRISE_COMPILER_GYM", "/else/where")
     with pytest.raises(MissingDependency, match=r"not laid out in /else/where"):
         build(composed("+compiler=compiler_gym"), "compiler")
+
+
+def test_opt_is_the_one_on_the_path_or_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRISE_OPT", "/nowhere/opt")
+    with pytest.raises(MissingDependency, match=r"there is no program /nowhere/opt"):
+        build(composed("+compiler=opt"), "compiler")

@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from data.compiler.contained import listing_of
 from data.compiler.counts import AUTOPHASE, INST_COUNT, TOTAL
 from data.compiler.drawn import drawn_programs
-from data.compiler.embedded import LlvmliteCompiler, listing_of
+from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.program_graph import EXTERNAL, UNDEFINED, ProgramGraph, program_graph
 from runs.errors import ConfigError
 from tests.data.compiler.modules import SUM, SUM_COUNT, program_of_the_corpus

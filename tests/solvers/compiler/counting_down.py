@@ -38,6 +38,9 @@ class CountingDown:
     def reference(self, bitcode: bytes, level: str | None = None, name: str = "program") -> int:
         return sum(self._numbers(bitcode, name)) if level == "O0" else self._numbers(bitcode, name)[-1]
 
+    def command_line(self, actions: Actions) -> str:
+        return " ".join(["count", *(self.actions[action] for action in actions)])
+
     def close(self) -> None:
         pass
 

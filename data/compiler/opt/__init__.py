@@ -1,0 +1,1 @@
+"""Any ``opt`` of LLVM 19 or newer as a compiler."""
