@@ -160,6 +160,9 @@ class Compiler(Protocol):
     def command_line(self, actions: Actions) -> str:
         """A sequence as what runs it in a shell, where there is such a program."""
 
+    def at_level(self, bitcode: bytes, level: str | None = None, name: str = "program") -> bytes:
+        """The module after one of the compiler's own levels, as bitcode."""
+
     def close(self) -> None:
         """End what was started."""
 

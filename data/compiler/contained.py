@@ -146,15 +146,37 @@ class ContainedCompiler(ABC):
         InvalidProblem
             See :meth:`load`; or the level itself failed.
         """
+        names = self._level(level)
+        program = self._program(bitcode, name)
+        counts, failures = self._walk(program, PrefixTree([tuple(range(len(names)))]), names)
+        if failures:
+            failure = next(iter(failures.values()))
+            raise InvalidProblem(f"{name}: {failure} at {level or self.size_level}; leave this program out")
+        return counts[len(names) - 1] if names else program.count
+
+    def at_level(self, bitcode: bytes, level: str | None = None, name: str = "program") -> bytes:
+        """See :class:`data.compiler.base.Compiler`.
+
+        Raises
+        ------
+        ConfigError
+            There is no such level.
+        InvalidProblem
+            See :meth:`load`; or the level itself failed.
+        """
+        names = self._level(level)
+        program = self._program(bitcode, name)
+        try:
+            return self._show(program, tuple(range(len(names))), "bitcode", names)
+        except PassFailure as failure:
+            level = level or self.size_level
+            raise InvalidProblem(f"{name}: {failure.failure} at {level}; leave this program out") from failure
+
+    def _level(self, level: str | None) -> tuple[str, ...]:
         level = level or self.size_level
         if level not in self.levels:
             raise ConfigError(f"compiler: {self.fingerprint} has no level '{level}'{nearest(level, self.levels)}")
-        program = self._program(bitcode, name)
-        names = self.level_passes[level]
-        counts, failures = self._walk(program, PrefixTree([tuple(range(len(names)))]), names)
-        if failures:
-            raise InvalidProblem(f"{name}: {next(iter(failures.values()))} at {level}; leave this program out")
-        return counts[len(names) - 1] if names else program.count
+        return self.level_passes[level]
 
     def close(self) -> None:
         """End the child."""
@@ -269,9 +291,9 @@ class ContainedCompiler(ABC):
             self._child = _Child(self._child_function(), self._begin, self.limits)
         return self._child
 
-    def _advance(self, program: _Program, prefix: Actions) -> int:
-        """The count after a prefix, whose last module the child then holds."""
-        names = tuple(self.actions[action] for action in prefix)
+    def _advance(self, program: _Program, prefix: Actions, known_as: Sequence[str] | None = None) -> int:
+        """The count after a prefix, whose last module the child then holds; names of actions may be other ones."""
+        names = tuple((known_as or self.actions)[action] for action in prefix)
         if known := program.failures.get(names):
             raise PassFailure(known)
         for attempt in range(1, ATTEMPTS + 1):
@@ -285,12 +307,12 @@ class ContainedCompiler(ABC):
         failure = program.failures[names[: node + 1]] = Failure(prefix[: node + 1], names[node], end.cause)
         raise PassFailure(failure)
 
-    def _show(self, program: _Program, prefix: Actions, kind: str) -> bytes:
+    def _show(self, program: _Program, prefix: Actions, kind: str, known_as: Sequence[str] | None = None) -> bytes:
         """What the child has to say of a state."""
         self._hold(program)
         if prefix:
-            self._advance(program, prefix)
-        names = tuple(self.actions[action] for action in prefix)
+            self._advance(program, prefix, known_as)
+        names = tuple((known_as or self.actions)[action] for action in prefix)
         worker = self._worker()
         worker.ask("show", self.cpu_seconds, program.digest, names, kind)
         try:

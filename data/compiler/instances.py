@@ -6,7 +6,7 @@ from torch.utils.data import Dataset
 
 from data.compiler.base import Compiler
 from data.compiler.problem import PassOrdering
-from data.compiler.sources import ProgramSource
+from data.compiler.sources import Own, ProgramSource
 from data.modules import ProblemData
 from runs.errors import InvalidProblem, at_least
 
@@ -88,6 +88,13 @@ class CompiledPrograms(ProblemData):
         if not self.refused:
             return ""
         return f"{len(self.refused)} programs of {self.name}: {'; '.join([*self.refused.values()][:_SHOWN])}"
+
+
+def own_programs(
+    compiler: Compiler, path: str, count: int | None = None, first: int = 0, name: str = "own"
+) -> CompiledPrograms:
+    """A file or a folder of one's own as the data of a run; see :class:`data.compiler.sources.Own`."""
+    return CompiledPrograms(compiler, Own(path), count, first, name)
 
 
 class _Problems(Dataset[tuple[int, PassOrdering]]):

@@ -76,6 +76,17 @@ class PassOrdering:
         """The level that an assignment is; None where it is passes."""
         return self.compiler.levels[-1 - int(assignment[0])] if len(assignment) == 1 and assignment[0] < 0 else None
 
+    def module(self, assignment: Int[np.ndarray, " passes"]) -> bytes:
+        """The smallest module on the way, or that of a level, as bitcode."""
+        bitcode, name = self.program.bitcode, self.program.name
+        if level := self.level_of(assignment):
+            return self.compiler.at_level(bitcode, level, name)
+        passes = tuple(assignment.tolist())
+        state = self.compiler.load(bitcode, name)
+        for action in passes[: self.trajectory(passes).best_length]:
+            state = state.apply(action)
+        return state.bitcode()
+
     def objective(self, assignment: Int[np.ndarray, " passes"]) -> int:
         """The least count on the way (docs/papers/pass_order.md#(1)), or that of a level."""
         level = self.level_of(assignment)

@@ -23,7 +23,7 @@ def serve_llvmlite(connection: Connection) -> None:
 
 
 class LlvmliteWorker(ModuleWorker["ModuleRef"]):
-    """Modules are those of llvmlite. It shows ``bitcode``, ``text``, and ``listing``, the arrays as ``.npz``."""
+    """Modules are those of llvmlite. It shows ``bitcode``, ``text``, ``object``, ``code_bytes``, and ``listing``."""
 
     def __init__(self, connection: Connection) -> None:
         import llvmlite.binding as llvm
@@ -61,6 +61,11 @@ class LlvmliteWorker(ModuleWorker["ModuleRef"]):
     def look(self, kind: str, module: ModuleRef) -> bytes:
         if kind == "listing":
             return npz_bytes(listing(module).arrays())
+        if kind in ("object", "code_bytes"):
+            target = self.llvm.Target.from_triple(module.triple or self.llvm.get_default_triple())
+            machine = target.create_target_machine(reloc="pic", codemodel="small")
+            content = machine.emit_object(module.clone())  # which it changes
+            return content if kind == "object" else str(self._code_bytes(content)).encode()
         return module.as_bitcode() if kind == "bitcode" else str(module).encode()
 
     def worn(self) -> bool:
@@ -75,3 +80,8 @@ class LlvmliteWorker(ModuleWorker["ModuleRef"]):
         if triple not in self.passes:
             self.passes[triple] = Passes(self.llvm.Target.from_triple(triple).create_target_machine())
         return self.passes[triple]
+
+    def _code_bytes(self, content: bytes) -> int:
+        """Of all sections of an object file that hold instructions."""
+        file = self.llvm.ObjectFileRef.from_data(content)
+        return sum(section.size() for section in file.sections() if section.is_text())

@@ -75,7 +75,7 @@ class CandidateSearch:
             A signal asked to stop before the search had ended.
         """
         rng = np.random.default_rng([self.seed, int(program.digest[:16], 16)])
-        objective = LeastCount(program, compiler, self.longest)
+        objective = LeastCount(program, compiler)
         starts = known_sequences(self.starts, compiler)
         space = PassSequences(len(compiler.actions), self.longest)
         search = GradientFreeSearch(

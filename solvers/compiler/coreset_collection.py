@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,12 +14,13 @@ from jaxtyping import Float, Int
 from data.compiler.base import Actions, Compiler
 from data.compiler.program import Program
 from data.compiler.sources import ProgramSource
-from runs.errors import InvalidProblem, at_least
+from runs.errors import ConfigError, InvalidProblem, at_least
 from runs.store.cache import ArtifactCache
 from solvers.compiler.collection import CandidateSearch, candidates, least_counts
 from solvers.compiler.coreset import lazy_greedy, reward
 from solvers.compiler.coreset_file import read_coreset
 
+SHIPPED = Path(__file__).parent / "coresets"
 _MESSAGES = logging.getLogger(__name__)
 
 
@@ -44,6 +46,26 @@ class CoresetFile:
     def find(self, compiler: Compiler) -> tuple[Actions, ...]:
         """See :class:`CoresetSource`."""
         return read_coreset(self.path, compiler)
+
+
+class ShippedCoreset:
+    """The coreset that comes with the project, in ``solvers/compiler/coresets``; not every compiler has one."""
+
+    def find(self, compiler: Compiler) -> tuple[Actions, ...]:
+        """See :class:`CoresetSource`.
+
+        Raises
+        ------
+        ConfigError
+            None was chosen for this compiler.
+        """
+        path = SHIPPED / f"{compiler.fingerprint.digest}.json"
+        if not path.is_file():
+            raise ConfigError(
+                f"no coreset comes with the project for {compiler.fingerprint}; collect one (pass_order/collect_small), "
+                "and give it by pass_order/coreset@coreset=file coreset.path=coreset.json"
+            )
+        return read_coreset(path, compiler)
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,8 @@ class Replay:
         InvalidProblem
             The compiler cannot read the program.
         """
-        self._warn(scorer.sequences, budget)
+        if scorer.scorer is not None:
+            self._warn(scorer.sequences, budget)
         meter = budget.start()
         known = scorer.scorer and self.order(scorer.scorer(problem.program))
         order = [*range(len(scorer.sequences))] if known is None else [int(s) for s in known]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.compiler.problem import PassOrdering
-from runs.anytime import Trace
 from runs.errors import at_least
 from runs.record.checkpoint import Checkpoint
 from solvers.base import Budget, Solution
@@ -53,20 +52,13 @@ class SequenceSearch:
         """The best sequence found, up to its least count; none is worse than the unoptimised module."""
         longest = min(self.longest, budget.evaluations or self.longest)
         space = PassSequences(len(problem.compiler.actions), longest)
-        objective = LeastCount(problem.program, problem.compiler, longest)
+        objective = LeastCount(problem.program, problem.compiler)
         starts = known_sequences(self.starts, problem.compiler) if initial is None else [initial]
         search = GradientFreeSearch(space, objective, FromSeveral(self.method, starts[1:]), budget, rng)
         if budget.evaluations != 0:
             search.run(starts[0] if starts else None, checkpoint)
-        return solution(problem, objective.best, _from(problem.initial, search))
-
-
-def _from(initial: int, search: GradientFreeSearch) -> Trace:
-    """The trace of a search that begins with a module which no pass has changed."""
-    trace = Trace()
-    trace.record(0.0, 0, initial)
-    found = search.trace
-    for seconds, evaluations, count in zip(found.seconds, found.evaluations, found.objective, strict=True):
-        trace.record(seconds, evaluations, min(count, initial))
-    trace.record(search.meter.seconds, search.meter.evaluations, trace.objective[-1])
-    return trace
+        trace = objective.trace
+        if not len(trace):  # nothing was applied
+            trace.record(search.meter.seconds, 0, problem.initial)
+        trace.record(search.meter.seconds, search.meter.evaluations, trace.objective[-1])
+        return solution(problem, objective.best, trace)

@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from data.compiler.base import Actions, Compiler
 from data.compiler.program import Program
+from runs.anytime import Trace
 from runs.errors import at_least
-from runs.record.checkpoint import State
+from runs.record.checkpoint import State, prefixed, under
 from solvers.base import Meter
 from solvers.gradient_free.space import Objective, Point, Space
 
@@ -78,6 +79,8 @@ class LeastCount(Objective):
         The passes that lead to the least count seen, () where no pass helps.
     least
         That count; infinite before anything was applied.
+    trace
+        The least count after each pass that lowered it.
 
     Parameters
     ----------
@@ -85,14 +88,13 @@ class LeastCount(Objective):
         Where sequences are tried.
     compiler
         Applies them.
-    longest
-        Most passes of a sequence.
     """
 
-    def __init__(self, program: Program, compiler: Compiler, longest: int) -> None:
-        self.program, self.compiler, self.most = program, compiler, longest
+    def __init__(self, program: Program, compiler: Compiler) -> None:
+        self.program, self.compiler = program, compiler
         self.best: Actions = ()
         self.least = np.inf
+        self.trace = Trace()
 
     def values(self, points: Sequence[Point], meter: Meter) -> Float[np.ndarray, " points"]:
         left = meter.remaining_evaluations
@@ -102,16 +104,20 @@ class LeastCount(Objective):
             left -= len(sequences[-1])
         found = self.compiler.trajectories(self.program.bitcode, sequences, self.program.name)
         for sequence, trajectory in zip(sequences, found, strict=True):
+            for step, count in enumerate(trajectory.counts):
+                if count < self.least:
+                    self.best, self.least = sequence[:step], count
+                    self.trace.record(meter.seconds, meter.evaluations + step, count)
             meter.evaluations += trajectory.applied
-            if trajectory.least() < self.least:
-                self.best, self.least = sequence[: trajectory.best_length], trajectory.least()
         return np.array([trajectory.least() for trajectory in found], float)
 
     def memory(self) -> State:
-        return {"best": np.array(self.best, np.int64), "least": np.array(self.least)}
+        own = {"best": np.array(self.best, np.int64), "least": np.array(self.least)}
+        return own | prefixed("trace/", self.trace.to_arrays())
 
     def restore(self, memory: State) -> None:
         self.best, self.least = tuple(memory["best"].tolist()), float(memory["least"])
+        self.trace = Trace.from_arrays(under("trace/", memory))
 
 
 def cut(program: Program, compiler: Compiler, sequence: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from data.compiler.embedded import LlvmliteCompiler
 from runs.launch.rows import choices
 from tests.composition import CONF, is_told
+from tests.data.compiler.modules import SUM
 from tests.e2e.conftest import Launcher
 from tests.e2e.laptop import composes, runs
 
@@ -18,10 +21,12 @@ DRAWN = [
     "coreset.search.passes=20",
 ]
 BRIEF = {
+    "collect_small": [*DRAWN[1:], "coreset.workers=0", "pass_order/source@data.source=drawn"],
+    "demo": ["data.count=2"],
     "table_main_small": ["pass_order/method=oz,top,local_search", *DRAWN],
 }
 """What makes an experiment of laptop size brief."""
-NEEDS: dict[str, list[str]] = {}
+NEEDS = {"optimise": ["data.path=program.bc"]}
 """What an experiment cannot be composed without."""
 
 
@@ -34,3 +39,24 @@ def test_every_experiment_says_its_command_and_composes(name: str) -> None:
 @pytest.mark.parametrize("name", sorted({name for name in ALL if name.endswith("_small")} | BRIEF.keys()))
 def test_every_experiment_of_laptop_size_runs(launch: Launcher, name: str) -> None:
     runs(launch, "pass_order", name, BRIEF[name], "improvement")
+
+
+def test_programs_of_ones_own_are_left_as_small_as_was_found(launch: Launcher) -> None:
+    """No larger than the level of size leaves them, as files that LLVM reads, with what each pass removed."""
+    folder = launch.outputs.parent / "mine"
+    folder.mkdir()
+    (folder / "sum.ll").write_bytes(SUM)
+    (folder / "bad.bc").write_bytes(b"no bitcode")
+    run = launch("experiment=pass_order/optimise", f"data.path={folder}", "passes=6", "verify=verifier")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "instructions of 19, at the level of size" in run.stdout and "bad.bc: LLVM" in run.stdout
+    files = next(launch.outputs.rglob("sum.opt.bc")).parent
+    found = {path.name for path in files.iterdir()}
+    assert {"sum.opt.bc", "sum.opt.ll", "sum.passes.txt", "sum.steps.csv"} <= found
+    steps = pd.read_csv(files / "sum.steps.csv")
+    assert steps["instructions"].iloc[0] == 19 and steps["removed"].sum() == 19 - steps["instructions"].iloc[-1]
+    with LlvmliteCompiler() as compiler:
+        kept = compiler.load((files / "sum.opt.bc").read_bytes())
+        assert kept.count() == steps["instructions"].min() <= compiler.reference(SUM)
+        passes = (files / "sum.passes.txt").read_text().split()
+        assert passes == [compiler.size_level] or set(passes) <= set(compiler.actions)

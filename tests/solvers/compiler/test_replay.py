@@ -74,12 +74,13 @@ def test_no_time_leaves_the_program_as_it_is() -> None:
 
 
 def test_a_budget_that_covers_everything_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    replay = Replay()
+    replay, scored = Replay(), Repertoire(WHOLE.sequences, lambda program: np.arange(4.0))
     with caplog.at_level(logging.WARNING):
-        replay.solve(PROBLEM, budget=Budget(evaluations=9), scorer=WHOLE)
+        replay.solve(PROBLEM, budget=Budget(evaluations=9), scorer=scored)
+        replay.solve(PROBLEM, budget=Budget(evaluations=10), scorer=WHOLE)  # whose order is not what is asked about
         assert not caplog.messages
         for _ in range(2):
-            replay.solve(PROBLEM, budget=Budget(evaluations=10), scorer=WHOLE)
+            replay.solve(PROBLEM, budget=Budget(evaluations=10), scorer=scored)
     assert caplog.messages == [
         "the 4 sequences have 10 passes, which the budget of 10 covers: every order of them gives the same"
     ]

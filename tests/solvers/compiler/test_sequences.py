@@ -49,7 +49,7 @@ def test_a_child_begins_as_the_one_and_ends_as_the_other(seed: int) -> None:
 def test_passes_are_counted_each_time_they_are_applied() -> None:
     compiler = CountingDown()
     meter = Budget(evaluations=100).start()
-    objective = LeastCount(programs(b"3 1 2")[0], compiler, 4)
+    objective = LeastCount(programs(b"3 1 2")[0], compiler)
     points = [np.array(sequence) for sequence in [(0, 1), (0, 1, 2), (3,), (4, 0)]]
     assert objective.values(points, meter).tolist() == [2.0, 0.0, 6.0, 6.0]
     assert meter.evaluations == 7  # the pass after one that fails is not applied
@@ -80,6 +80,6 @@ def test_what_is_pruned_loses_nothing_and_has_nothing_to_lose(sequence: tuple[in
 
 def test_what_the_budget_does_not_cover_is_cut_off() -> None:
     meter = Budget(evaluations=3).start()
-    objective = LeastCount(programs(b"3 1 2")[0], CountingDown(), 4)
+    objective = LeastCount(programs(b"3 1 2")[0], CountingDown())
     assert objective.values([np.array([3, 0]), np.array([0, 1, 2])], meter).tolist() == [6.0, 3.0]
     assert (meter.evaluations, objective.best, objective.least) == (3, (0,), 3)
