@@ -143,6 +143,7 @@ class Compiler(Protocol):
     fingerprint: Fingerprint
     size_level: str  # the level that stands for the compiler's own optimisation of size
     levels: tuple[str, ...]  # all that it has
+    reads: int  # newest major version of LLVM whose bitcode it is known to read
 
     @property
     def actions(self) -> tuple[str, ...]:

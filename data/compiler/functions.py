@@ -1,11 +1,12 @@
-"""Functions of a module as programs of their own, by its text (docs/papers/pass_order.md#2.2)."""
+"""Functions of a module as programs of their own (docs/papers/pass_order.md#2.2)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from data.compiler.base import PassFailure, indices
+from data.compiler.base import Compiler, PassFailure, indices
+from data.compiler.bitstream import alone, defined_functions
 from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.program import Program, Programs
 from runs.errors import InvalidProblem
@@ -100,18 +101,67 @@ def function_programs(program: Program, compiler: LlvmliteCompiler, least: int =
     Programs
         Functions that cannot stand alone are refused by name; those of other sizes are neither kept nor refused.
     """
-    clean = indices(compiler, ["global_dead_code_eliminate", "strip_dead_prototype"])
+    modules = (
+        (name, text.encode()) for name, text in functions_of(compiler.load(program.bitcode, program.name).text())
+    )
+    return _cleaned(program, compiler, modules, ("global_dead_code_eliminate", "strip_dead_prototype"), least, most)
+
+
+def function_programs_by_passes(program: Program, compiler: Compiler, least: int = 20, most: int = 400) -> Programs:
+    """The same for a compiler of an older LLVM, which does not read what llvmlite writes: it cuts by its own passes.
+
+    In the bitcode all other functions are said to be defined elsewhere, so that their bodies may be dropped.
+
+    Parameters
+    ----------
+    program
+        Bitcode.
+    compiler
+        Has the passes ``elim-avail-extern``, ``globaldce`` and ``strip-dead-prototypes``, with a dash in front or without.
+    least, most
+        Instructions.
+
+    Raises
+    ------
+    ConfigError
+        The compiler has no such pass.
+    InvalidProblem
+        The program is no bitcode.
+    """
+    dash = "-" if compiler.actions[0].startswith("-") else ""
+    try:
+        found = defined_functions(program.bitcode)
+    except InvalidProblem as error:
+        raise InvalidProblem(f"{program.name}: {error}") from error
+    modules = ((function.name, alone(program.bitcode, found, function)) for function in found)
+    return _cleaned(program, compiler, modules, [f"{dash}{name}" for name in _DROPPING], least, most)
+
+
+_DROPPING = ("elim-avail-extern", "globaldce", "strip-dead-prototypes")
+
+
+def _cleaned(
+    program: Program,
+    compiler: Compiler,
+    modules: Iterable[tuple[str, bytes]],
+    passes: Sequence[str],
+    least: int,
+    most: int,
+) -> Programs:
+    """Programs of modules that hold what nothing needs any more."""
+    clean = indices(compiler, passes)
     kept: list[Program] = []
     refused: dict[str, str] = {}
-    for function, text in functions_of(compiler.load(program.bitcode, program.name).text()):
+    for function, module in modules:
         name = f"{program.name}/{printable(function)}"
         try:
-            state = compiler.load(text.encode(), name)
-            if not least <= state.count() <= most:
+            state = compiler.load(module, name)
+            if state.count() < least:
                 continue
             for action in clean:
                 state = state.apply(action)
-            kept.append(Program(name, program.family, state.bitcode()))
+            if least <= state.count() <= most:
+                kept.append(Program(name, program.family, state.bitcode()))
         except (InvalidProblem, PassFailure) as error:
             refused[name] = str(error)
     return Programs(tuple(kept), refused)

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from data.compiler.collected import by_digest, collected
 from data.compiler.corpus import Split, read_corpus
 from data.compiler.drawn import drawn_programs
 from data.compiler.embedded import LlvmliteCompiler
-from data.compiler.functions import function_programs, normalised
+from data.compiler.functions import function_programs, function_programs_by_passes, normalised
 from data.compiler.own_programs import read_programs
 from data.compiler.program import Program, Programs
 from runs.errors import ConfigError, at_least, nearest
@@ -141,10 +141,11 @@ class Functions:
         at_least("data.source.", least=(self.least, 1), most=(self.most, self.least), per_family=(self.per_family, 1))
 
     def read(self, compiler: Compiler) -> Programs:
-        """See :class:`ProgramSource`. It is llvmlite that cuts, whatever the compiler."""
+        """See :class:`ProgramSource`. It is llvmlite that cuts, unless the compiler does not read what llvmlite writes."""
         with LlvmliteCompiler("single") as cutter:
-            learned = [] if self.apart_from is None else self.apart_from._cut(cutter)[0]
-            found, refused = self._cut(cutter)
+            older = compiler if compiler.reads < cutter.reads else None
+            learned = [] if self.apart_from is None else self.apart_from._cut(cutter, older)[0]
+            found, refused = self._cut(cutter, older)
         seen = {text: "one that is learned on" for _, text in learned}
         kept: list[Program] = []
         for program, text in found:
@@ -155,12 +156,15 @@ class Functions:
                 _MESSAGES.info("%s is %s under other names", program.name, first)
         return Programs(tuple(self._drawn(kept)), refused)
 
-    def _cut(self, cutter: LlvmliteCompiler) -> tuple[list[tuple[Program, str]], dict[str, str]]:
+    def _cut(
+        self, cutter: LlvmliteCompiler, older: Compiler | None
+    ) -> tuple[list[tuple[Program, str]], dict[str, str]]:
         """All functions, with digests of their normalised text, and what was refused."""
         whole = self.of.read(cutter)
-        about = {"least": self.least, "most": self.most, "version": cutter.fingerprint.version}
+        about: dict[str, Any] = {"least": self.least, "most": self.most, "version": cutter.fingerprint.version}
+        about |= {} if older is None else {"older": older.fingerprint.version}
         make = functools.partial(
-            _cut_out, programs=by_digest(whole.kept), cutter=cutter, least=self.least, most=self.most
+            _cut_out, programs=by_digest(whole.kept), cutter=cutter, older=older, least=self.least, most=self.most
         )
         found = collected("functions", about, whole.kept, make, ArtifactCache(self.cache), self.workers)
         kept: list[tuple[Program, str]] = []
@@ -191,10 +195,21 @@ class Functions:
         return [program for position, program in enumerate(programs) if position in chosen]
 
 
-def _cut_out(digest: str, *, programs: dict[str, Program], cutter: LlvmliteCompiler, least: int, most: int) -> bytes:
+def _cut_out(
+    digest: str,
+    *,
+    programs: dict[str, Program],
+    cutter: LlvmliteCompiler,
+    older: Compiler | None,
+    least: int,
+    most: int,
+) -> bytes:
     """The functions of a program: their names within it, bitcode, and digests of their normalised text."""
     program = programs[digest]
-    found = function_programs(program, cutter, least, most)
+    if older is None:
+        found = function_programs(program, cutter, least, most)
+    else:
+        found = function_programs_by_passes(program, older, least, most)
 
     def name(whole: str) -> str:
         return whole.removeprefix(f"{program.name}/")

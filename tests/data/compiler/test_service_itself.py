@@ -14,6 +14,8 @@ from data.compiler.compiler_gym.layout import default_folder
 from data.compiler.compiler_gym.messages import Messages
 from data.compiler.counts import COUNTS
 from data.compiler.embedded import LlvmliteCompiler
+from data.compiler.functions import function_programs, function_programs_by_passes
+from data.compiler.program import Program
 from data.compiler.program_graph import ProgramGraph
 from runs.errors import InvalidProblem, MissingDependency
 from tests.data.compiler.modules import program_of_the_corpus
@@ -118,3 +120,15 @@ def test_damaged_bitcode_is_read_or_refused_and_the_next_program_goes_on(service
         except InvalidProblem as error:
             assert str(error).startswith("damaged.bc")
     assert service.load(program).count() == 59
+
+
+def test_functions_are_cut_by_its_own_passes_as_llvmlite_cuts_them(
+    service: ServiceCompiler, compiler: LlvmliteCompiler
+) -> None:
+    program = Program("kissfft/kfc", "kissfft", program_of_the_corpus("kissfft/kfc.bc"))
+    found = function_programs_by_passes(program, service, least=1).kept
+    expected = function_programs(program, compiler, least=1).kept
+    assert len(found) == 4 and [part.name for part in found] == [part.name for part in expected]
+    for part, there in zip(found, expected, strict=True):
+        assert service.load(part.bitcode).count() == compiler.load(part.bitcode).count()
+        assert compiler.load(part.bitcode).count() == compiler.load(there.bitcode).count()

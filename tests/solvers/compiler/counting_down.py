@@ -18,6 +18,7 @@ class CountingDown:
 
     size_level = "Oz"
     levels = ("O0", "Oz")
+    reads = 99
 
     def __init__(self, numbers: int = 3) -> None:
         names = (*(f"clear{i}" for i in range(numbers)), "grow", "abort")

@@ -1,0 +1,76 @@
+"""Sequences as plain text: those that were published, and any as commands of a compiler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.compiler.base import Actions, Compiler, indices
+from data.download import DataFile
+from runs.errors import InvalidProblem
+from runs.files import atomic_write
+from runs.text import printable, shortened
+
+_SEQUENCE = re.compile(r"\(\s*\d+\s*(,\s*\d+\s*)*,?\s*\)")
+
+
+@dataclass(frozen=True)
+class PublishedCoreset:
+    """Sequences of numbers, one a line as ``(48, 112, 46)``, with the names that these numbers stand for.
+
+    The names are those of LLVM 10's passes, which CompilerGym's service offers.
+
+    Parameters
+    ----------
+    path
+        The sequences.
+    names
+        A file of names, one a line; the first has number 0.
+    """
+
+    path: str
+    names: str
+
+    def find(self, compiler: Compiler) -> tuple[Actions, ...]:
+        """The sequences, in the order of the file.
+
+        Raises
+        ------
+        ConfigError
+            A file is missing, or the compiler has no such pass.
+        InvalidProblem
+            A line is no sequence, or a number stands for no name.
+        """
+        names = DataFile(self.names).find().read_text(encoding="utf-8").split()
+        found: list[Actions] = []
+        path = DataFile(self.path).find()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+            where = f"{printable(str(path))}, line {number}"
+            if not line.strip():
+                continue
+            if not _SEQUENCE.fullmatch(line.strip()):
+                said = shortened(printable(line), 40)
+                raise InvalidProblem(f"{where}: expected a sequence as (48, 112, 46), found '{said}'")
+            numbers = [int(word) for word in re.findall(r"\d+", line)]
+            if max(numbers) >= len(names):
+                raise InvalidProblem(
+                    f"{where}: {max(numbers)} stands for none of the {len(names)} names in {self.names}"
+                )
+            found.append(indices(compiler, [names[i] for i in numbers]))
+        if not found:
+            raise InvalidProblem(f"{printable(str(path))} holds no sequence; expected lines as (48, 112, 46)")
+        return tuple(found)
+
+
+def write_text(path: Path | str, sequences: Sequence[Actions], compiler: Compiler) -> None:
+    """Write sequences in their order, each as the command that applies it (``opt -mem2reg -gvn input.bc -o output.bc``).
+
+    Raises
+    ------
+    OSError
+        The disk refused.
+    """
+    lines = [compiler.command_line(sequence) for sequence in sequences]
+    atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
