@@ -69,6 +69,8 @@ class ContainedCompiler(ABC):
     """Newest major version of LLVM whose bitcode it is known to read."""
     inputs: str
     """What it reads, for messages."""
+    only_counts_levels: bool = False
+    """It tells what its own levels leave, and not the module."""
 
     def __init__(self, cpu_seconds: float, memory_gib: float | None) -> None:
         at_least("compiler.", cpu_seconds=(cpu_seconds, 1), memory_gib=(memory_gib, 0.5))
@@ -162,9 +164,14 @@ class ContainedCompiler(ABC):
         ConfigError
             There is no such level.
         InvalidProblem
-            See :meth:`load`; or the level itself failed.
+            See :meth:`load`; or the level itself failed, or the compiler only counts what it leaves.
         """
         names = self._level(level)
+        if names and self.only_counts_levels:
+            level = level or self.size_level
+            raise InvalidProblem(
+                f"{self.fingerprint} tells how many instructions {level} leaves of {name}, not the module"
+            )
         program = self._program(bitcode, name)
         try:
             return self._show(program, tuple(range(len(names))), "bitcode", names)

@@ -91,10 +91,16 @@ class CompiledPrograms(ProblemData):
 
 
 def own_programs(
-    compiler: Compiler, path: str, count: int | None = None, first: int = 0, name: str = "own"
+    compiler: Compiler,
+    path: str,
+    flags: str = "",
+    clang: str | None = None,
+    count: int | None = None,
+    first: int = 0,
+    name: str = "own",
 ) -> CompiledPrograms:
     """A file or a folder of one's own as the data of a run; see :class:`data.compiler.sources.Own`."""
-    return CompiledPrograms(compiler, Own(path), count, first, name)
+    return CompiledPrograms(compiler, Own(path, flags, clang), count, first, name)
 
 
 class _Problems(Dataset[tuple[int, PassOrdering]]):

@@ -1,4 +1,4 @@
-"""Programs of one's own: a file of bitcode or IR, or a folder of such files."""
+"""Programs of one's own: a file of bitcode, IR or C, or a folder of such files."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.compiler.base import Compiler
+from data.compiler.clang import Clang
 from data.compiler.corpus import MOST_BYTES
 from data.compiler.program import Program, Programs
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, MissingDependency
 from runs.text import printable
 
-SUFFIXES = (".bc", ".ll")
-BY_CLANG = "clang -O1 -Xclang -disable-llvm-passes -emit-llvm -c"
-"""How C becomes bitcode that passes have not seen, and may optimise."""
+COMPILED = (".bc", ".ll")
+SUFFIXES = (*COMPILED, ".c")
 
 
-def read_programs(path: Path | str, compiler: Compiler) -> Programs:
+def read_programs(path: Path | str, compiler: Compiler, clang: Clang | None = None) -> Programs:
     """All programs below a path, each read by the compiler once; a folder within the folder is a family.
 
     Parameters
     ----------
     path
-        A ``.bc`` or ``.ll`` file, or a folder.
+        A ``.bc``, ``.ll`` or ``.c`` file, or a folder.
     compiler
         What will optimise them.
+    clang
+        What compiles C; None for the one that is there.
 
     Raises
     ------
@@ -32,25 +34,32 @@ def read_programs(path: Path | str, compiler: Compiler) -> Programs:
         The path does not exist, or is a file of another kind.
     InvalidProblem
         The file is no program, or none in the folder is; one bad file among others is named in ``refused``.
+    MissingDependency
+        There is C alone, and no clang.
     """
     place = Path(path).expanduser()
     where = printable(str(place))
     if not place.exists():
-        raise ConfigError(f"data.path: there is no {where}; give a .bc or .ll file, or a folder of them")
+        raise ConfigError(f"data.path: there is no {where}; give a .bc, .ll or .c file, or a folder of them")
     if place.is_file() and place.suffix not in SUFFIXES:
-        raise ConfigError(f"data.path: {where} is no .bc or .ll file; C becomes one by `{BY_CLANG} {where}`")
+        raise ConfigError(f"data.path: {where} is no .bc, .ll or .c file")
     root = place.parent if place.is_file() else place
     kept: list[Program] = []
     refused: dict[str, str] = {}
-    for file in [place] if place.is_file() else _files(place):
+    clang = clang or Clang()
+    files = [place] if place.is_file() else [*_files(place)]
+    if files and all(file.suffix not in COMPILED for file in files):
+        clang.command()
+    for file in files:
         name = printable(file.relative_to(root).as_posix())
         family = printable(file.parent.relative_to(root).as_posix())
         try:
-            program = Program(name, root.name if family == "." else family, _content(file))
+            content = _content(file) if file.suffix in COMPILED else clang.bitcode(file)
+            program = Program(name, root.name if family == "." else family, content)
             program.validate(compiler)
             kept.append(program)
-        except InvalidProblem as error:
-            refused[name] = str(error)
+        except (InvalidProblem, MissingDependency) as error:
+            refused[name] = str(error) if str(error).startswith(name) else f"{name}: {error}"
     return Programs(tuple(kept), refused).one_at_least(where)
 
 

@@ -69,5 +69,5 @@ class Programs:
         """
         if self.kept:
             return self
-        first = next(iter(self.refused.values()), "it holds no .bc or .ll file")
+        first = next(iter(self.refused.values()), "it holds no .bc, .ll or .c file")
         raise InvalidProblem(f"{where}: no program is left of {len(self.refused)}; {first}")

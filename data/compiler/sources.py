@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from data.compiler.base import Compiler
+from data.compiler.clang import Clang
 from data.compiler.collected import by_digest, collected
 from data.compiler.corpus import Split, read_corpus
 from data.compiler.drawn import drawn_programs
@@ -97,13 +98,17 @@ class Own:
     ----------
     path
         See :func:`data.compiler.own_programs.read_programs`.
+    flags, clang
+        For files of C; see :class:`data.compiler.clang.Clang`.
     """
 
     path: str
+    flags: str = ""
+    clang: str | None = None
 
     def read(self, compiler: Compiler) -> Programs:
         """See :class:`ProgramSource`; what is no program is refused."""
-        return read_programs(self.path, compiler)
+        return read_programs(self.path, compiler, Clang(self.clang, self.flags))
 
 
 @dataclass(frozen=True)

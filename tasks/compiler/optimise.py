@@ -14,7 +14,7 @@ import numpy as np
 from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.machine_code import code_bytes
 from data.compiler.problem import PassOrdering
-from runs.errors import ConfigError, nearest
+from runs.errors import ConfigError, InvalidProblem, nearest
 from runs.record import instances
 from runs.record.instances import InstanceResult
 from runs.record.kept_files import keep_file, tell
@@ -126,7 +126,11 @@ class OptimisedPrograms(PassOrderSearch):
         """The modules of answers with which nothing is wrong; the others are named in a warning."""
         sound: dict[str, bytes] = {}
         for label, answer in chosen.items():
-            module = problem.module(answer)
+            try:
+                module = problem.module(answer)
+            except InvalidProblem as error:  # of some levels a compiler tells the count alone
+                warn(self.folder, f"{problem.name}, {label}: ", str(error))
+                continue
             fault = self.verification.difference(problem.program.bitcode, module, self.machine, problem.name)
             subject = f"{problem.name}, {label}: "
             warn(self.folder, subject, fault and f"{subject}not kept, since {fault}")

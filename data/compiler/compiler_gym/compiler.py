@@ -41,6 +41,7 @@ class ServiceCompiler(ContainedCompiler):
 
     size_level = "Oz"
     level_passes = LEVELS
+    only_counts_levels = True
     reads = 13  # what clang 13 writes it reads, what clang 14 writes it does not
     inputs = "bitcode (.bc; of IR as text llvm-as 13 makes it)"
 

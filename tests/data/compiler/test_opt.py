@@ -83,7 +83,7 @@ def test_trajectories_are_what_states_go_through(compiler: OptCompiler) -> None:
         state = state.apply(action)
         assert state.count() == count
     assert state.bitcode() == b"g 1 more2 1" and state.text() == "g 1 more2 1"
-    assert compiler.reference(MODULE) == 4
+    assert compiler.reference(MODULE) == 4 and compiler.at_level(MODULE) == b"f 2 g 2"
     assert compiler.command_line((halve, drop)) == "opt -passes='function(halve),drop-first' input.bc -o output.bc"
 
 

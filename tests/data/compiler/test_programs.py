@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from data.compiler import corpus
+from data.compiler.clang import Clang
 from data.compiler.corpus import read_corpus
 from data.compiler.drawn import drawn_programs
 from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.own_programs import read_programs
 from data.compiler.program import Program
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, MissingDependency
 from tests.data.compiler.modules import SUM, SUM_COUNT, archive
 
 
@@ -79,20 +80,80 @@ def test_a_folder_holds_families_and_a_damaged_file_is_named(tmp_path: Path, com
 
 
 def test_a_single_file_is_a_program_or_an_error(tmp_path: Path, compiler: LlvmliteCompiler) -> None:
-    good, bad, source = (tmp_path / name for name in ("good.ll", "bad.bc", "x.c"))
+    good, bad, other = (tmp_path / name for name in ("good.ll", "bad.bc", "x.cpp"))
     good.write_bytes(SUM)
     bad.write_bytes(b"text")
-    source.write_text("int main(void) { return 0; }")
+    other.write_text("int main() { return 0; }")
     assert [program.name for program in read_programs(good, compiler).kept] == ["good.ll"]
     with pytest.raises(InvalidProblem, match=r"no program is left of 1; bad.bc: LLVM 22.* cannot read it"):
         read_programs(bad, compiler)
-    with pytest.raises(ConfigError, match=r"x.c is no .bc or .ll file; C becomes one by `clang -O1 -Xclang"):
-        read_programs(source, compiler)
+    with pytest.raises(ConfigError, match=r"x.cpp is no .bc, .ll or .c file"):
+        read_programs(other, compiler)
     with pytest.raises(ConfigError, match=r"there is no .*absent"):
         read_programs(tmp_path / "absent", compiler)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidProblem, match=r"no program is left of 0; it holds no .bc or .ll file"):
+    with pytest.raises(InvalidProblem, match=r"no program is left of 0; it holds no .bc, .ll or .c file"):
         read_programs(tmp_path / "empty", compiler)
+
+
+STAND_IN_CLANG = """#!/bin/sh
+# Takes what follows the word "module" in a file of C for what it compiles to
+for word in "$@"; do case "$word" in *.c) source=$word;; esac; last=$word; done
+echo "$@" > "$(dirname "$0")/called"
+if grep -q '#include "absent.h"' "$source"; then
+  echo "$source:1:10: fatal error: 'absent.h' file not found" >&2
+  echo "1 error generated." >&2
+  exit 1
+fi
+sed '1,/^module$/d' "$source" > "$last"
+"""
+
+
+@pytest.fixture
+def clang(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bin") / "clang"
+    path.write_text(STAND_IN_CLANG)
+    path.chmod(0o755)
+    return path
+
+
+def test_c_is_compiled_with_the_flags_of_its_user(tmp_path: Path, clang: Path, compiler: LlvmliteCompiler) -> None:
+    (tmp_path / "sum.c").write_bytes(b"// C\nmodule\n" + SUM)
+    (tmp_path / "bad.c").write_text('#include "absent.h"\n')
+    found = read_programs(tmp_path, compiler, Clang(str(clang), "-Isome -DNAME='a b'"))
+    assert [(program.name, compiler.load(program.bitcode).count()) for program in found.kept] == [("sum.c", SUM_COUNT)]
+    called = clang.with_name("called").read_text()
+    assert "-O1 -Xclang -disable-llvm-passes -emit-llvm -c" in called and "-Isome -DNAME=a b" in called
+    assert found.refused["bad.c"].startswith("bad.c: clang cannot compile it (")
+    assert "bad.c:1:10: fatal error: 'absent.h' file not found); see data.flags" in found.refused["bad.c"]
+
+
+def test_c_that_is_not_to_be_compiled_is_named(
+    tmp_path: Path, compiler: LlvmliteCompiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "x.c"
+    source.write_text("int main(void) { return 0; }")
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match=r"there is none: .*data.clang=FILE, or take the extra 'c'"):
+        read_programs(source, compiler)
+    (tmp_path / "sum.ll").write_bytes(SUM)
+    found = read_programs(tmp_path, compiler)
+    assert [program.name for program in found.kept] == ["sum.ll"] and found.refused["x.c"].startswith(
+        "x.c: C is compiled by"
+    )
+    with pytest.raises(ConfigError, match=r"data.flags: -D'x cannot be taken apart \(No closing quotation\)"):
+        Clang(flags="-D'x")
+
+
+def test_a_real_clang_makes_what_passes_have_not_seen(tmp_path: Path, compiler: LlvmliteCompiler) -> None:
+    (tmp_path / "x.c").write_text("int twice(int x) { int y = x; return y + y; }\n")
+    try:
+        command = Clang(os.environ.get("REPRISE_CLANG")).command()
+    except MissingDependency as error:
+        pytest.skip(str(error))
+    (program,) = read_programs(tmp_path / "x.c", compiler, Clang(command[0] if len(command) == 1 else None)).kept
+    assert compiler.reference(program.bitcode) < compiler.load(program.bitcode).count()
 
 
 def test_programs_are_named_by_their_content(compiler: LlvmliteCompiler) -> None:

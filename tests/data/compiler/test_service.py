@@ -66,6 +66,9 @@ def test_levels_are_what_the_service_has_observed(compiler: ServiceCompiler) -> 
     assert [compiler.reference(NUMBERS, level) for level in ("O0", "O3", "Oz", None)] == [9, 3, 2, 2]
     with pytest.raises(ConfigError, match=r"has no level 'O2'"):
         compiler.reference(NUMBERS, "O2")
+    with pytest.raises(InvalidProblem, match=r"tells how many instructions Oz leaves of x.bc, not the module"):
+        compiler.at_level(NUMBERS, name="x.bc")
+    assert compiler.at_level(NUMBERS, "O0") == b"4 3 2"
 
 
 def test_programs_are_told_apart_by_their_content(compiler: ServiceCompiler) -> None:
