@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
@@ -16,6 +18,8 @@ from data.compiler.base import Compiler, CountKind, State
 from data.compiler.collected import by_digest, collected
 from data.compiler.counts import COUNTS
 from data.compiler.program import Program
+from data.compiler.program_graph import RELATIONS
+from data.graphs.relational import RelationalBatch, RelationalGraph, batch
 from runs.errors import ConfigError, nearest
 from runs.store.cache import ArtifactCache, npz_arrays, npz_bytes
 
@@ -80,6 +84,59 @@ class CountsView:
             total = counts[:, [COUNTS[kind].index("TotalInsts")]]
             parts.append(counts / np.maximum(total, 1))
         return torch.from_numpy(np.concatenate(parts, axis=1)).float()
+
+
+TEXTS = 4096
+"""Texts of nodes are told apart by a checksum below this; 0 stands for those that nobody has learned."""
+_SIGNATURE = re.compile(r" \(.*\)")
+
+
+@dataclass(frozen=True)
+class GraphView:
+    """Program graphs (docs/papers/pass_order.md#2.4). All that looks like the type of a function is one text."""
+
+    name: str = "graph"
+
+    def of(self, state: State) -> Arrays:
+        """See :class:`View`."""
+        found = state.graph()
+        graph = found.graph
+        texts = np.array([_text_number(text) for text in found.texts], np.int64)
+        return {
+            "source": graph.source,
+            "target": graph.target,
+            "relation": graph.relation,
+            "text": texts[graph.node_features["text"]],
+            "type": graph.node_features["type"],
+            "position": graph.edge_features["position"],
+            "block_order": found.block_order,
+        }
+
+    def size(self, seen: Arrays) -> int:
+        """See :class:`View`."""
+        return len(seen["type"])
+
+    def batch(self, seen: Sequence[Arrays]) -> RelationalBatch:
+        """See :class:`View`."""
+        return batch([_graph(each) for each in seen])
+
+
+def _graph(seen: Arrays) -> RelationalGraph:
+    of = {name: seen["relation"] == number for number, name in enumerate(RELATIONS)}
+    return RelationalGraph.of(
+        len(seen["type"]),
+        {name: (seen["source"][chosen], seen["target"][chosen]) for name, chosen in of.items()},
+        {name: seen[name].astype(np.int64) for name in ("text", "type")},
+        {
+            name: {feature: seen[feature][chosen].astype(np.int64) for feature in ("position", "block_order")}
+            for name, chosen in of.items()
+        },
+    )
+
+
+def _text_number(text: str) -> int:
+    folded = "__function__" if _SIGNATURE.search(text) else text
+    return 1 + zlib.crc32(folded.encode()) % (TEXTS - 1)
 
 
 def views(

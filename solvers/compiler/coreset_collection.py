@@ -77,7 +77,7 @@ class Collected:
     sequences
         In the order in which greedy chose them.
     coverage
-        (sequences + 1,) mean over programs of the best reward of the first 0, 1, ... of them.
+        (chosen + 1,) mean over programs of the best reward of the first 0, 1, ... of them, as far as they raise it.
     programs
         Names of those that it was chosen on.
     own
@@ -87,7 +87,7 @@ class Collected:
     """
 
     sequences: tuple[Actions, ...]
-    coverage: Float[np.ndarray, " sequences+1"]
+    coverage: Float[np.ndarray, " chosen+1"]
     programs: tuple[str, ...]
     own: Float[np.ndarray, " programs"]
     tried: int
@@ -101,7 +101,8 @@ class CoresetCollection:
     source
         Programs to learn on.
     search
-        How candidates are found.
+        How candidates are found; or another coreset, of which the greedy order is found anew. Of such a one all sequences
+        are kept: those that greedy does not need come last, the largest mean reward first.
     cache
         Folder of the artifact cache.
     size
@@ -125,7 +126,7 @@ class CoresetCollection:
     def __init__(
         self,
         source: ProgramSource,
-        search: CandidateSearch,
+        search: CandidateSearch | CoresetSource,
         cache: str,
         size: int = 50,
         against: str = "oz",
@@ -151,26 +152,32 @@ class CoresetCollection:
             No program came through, or no pass makes any smaller.
         """
         programs = self.source.read(compiler).one_at_least("coreset").kept
-        own = candidates(programs, compiler, self.search, self.cache, workers=self.workers)
-        programs = tuple(program for program in programs if program.name in own)
-        tried = tuple(dict.fromkeys(sequence for sequence in own.values() if sequence))
-        if not tried:
-            raise InvalidProblem(f"coreset: no pass makes any of {len(programs)} programs smaller")
-        tried = self._prefiltered(programs, tried, compiler)
+        if isinstance(self.search, CandidateSearch):
+            own = candidates(programs, compiler, self.search, self.cache, workers=self.workers)
+            programs = tuple(program for program in programs if program.name in own)
+            tried = tuple(dict.fromkeys(sequence for sequence in own.values() if sequence))
+            if not tried:
+                raise InvalidProblem(f"coreset: no pass makes any of {len(programs)} programs smaller")
+            tried = self._prefiltered(programs, tried, compiler, self.search.seed)
+        else:
+            tried = self.search.find(compiler)
         names, counts = self._counts(programs, tried, compiler)
         rewards, nothing = self._rewards(counts)
         chosen = lazy_greedy(rewards, [len(sequence) for sequence in tried], self.size, nothing)
         if not chosen.chosen:
             raise InvalidProblem(f"coreset: none of {len(tried)} sequences makes any of {len(names)} programs smaller")
         best = np.maximum(rewards.max(axis=1), nothing)
-        return Collected(tuple(tried[s] for s in chosen.chosen), chosen.coverage, names, best, len(tried))
+        order = [*chosen.chosen]
+        if not isinstance(self.search, CandidateSearch):
+            order += [int(s) for s in np.argsort(-rewards.mean(axis=0), kind="stable") if int(s) not in order]
+        return Collected(tuple(tried[s] for s in order[: self.size]), chosen.coverage, names, best, len(tried))
 
     def _prefiltered(
-        self, programs: tuple[Program, ...], tried: tuple[Actions, ...], compiler: Compiler
+        self, programs: tuple[Program, ...], tried: tuple[Actions, ...], compiler: Compiler, seed: int
     ) -> tuple[Actions, ...]:
         if self.most_candidates is None or len(tried) <= self.most_candidates:
             return tried
-        rng = np.random.default_rng([self.search.seed, 1])
+        rng = np.random.default_rng([seed, 1])
         chosen = sorted(rng.permutation(len(programs))[: self.sample].tolist())
         _, counts = self._counts(tuple(programs[p] for p in chosen), tried, compiler)
         rewards, nothing = self._rewards(counts)

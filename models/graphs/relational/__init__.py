@@ -1,0 +1,1 @@
+"""Encoders of graphs with several relations, a file each, behind one contract."""
