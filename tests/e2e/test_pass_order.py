@@ -20,9 +20,24 @@ DRAWN = [
     "coreset.source.count=3",
     "coreset.search.passes=20",
 ]
+LEARNING = [
+    "pass_order/source@learning.train=drawn",
+    "pass_order/source@learning.validation=drawn",
+    "learning.train.count=4",
+    "learning.validation.count=3",
+    "learning.epochs=2",
+    "learning.validate_every=1",
+    "learning.layers=1",
+    "learning.width=8",
+]
 BRIEF = {
     "collect_small": [*DRAWN[1:], "coreset.workers=0", "pass_order/source@data.source=drawn"],
     "demo": ["data.count=2"],
+    "figure_budget_small": ["pass_order/method=top", "passes=1,2", *DRAWN],
+    "figure_coreset_small": ["pass_order/method=top", "coreset_size=1,2", *DRAWN],
+    "figure_temperature_small": ["model.training.task.loss.temperature=0.002,1", *DRAWN, *LEARNING],
+    "table_encoders_small": ["pass_order/method=nvp_gin,nvp_gean", *DRAWN, *LEARNING],
+    "table_llvm10_small": ["pass_order/method=oz,random", "compiler=llvmlite", *DRAWN],
     "table_main_small": ["pass_order/method=oz,top,local_search", *DRAWN],
 }
 """What makes an experiment of laptop size brief."""
