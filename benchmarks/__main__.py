@@ -31,6 +31,7 @@ NAMES = (
     "surco_routing",
     "surco_fdfd",
     "surco_generator",
+    "pass_order_backends",
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import select
 import signal
 import tempfile
 import weakref
@@ -447,6 +448,8 @@ class _Child:
         self._process, self._connection = self._stack.enter_context(
             child.serving(function, limits=limits, stderr=self._errors)
         )
+        self._waiting = select.poll()  # Connection.poll makes one anew each time, which costs as much as a small pass
+        self._waiting.register(self._connection, select.POLLIN)
         self._loaded: list[str] = []  # as the child keeps them
         self.worn = False  # it holds so much that another should go on
         self._end = weakref.finalize(self, self._stack.close)  # at the latest when Python ends
@@ -462,7 +465,7 @@ class _Child:
     def hear(self, cpu_seconds: float) -> bytes:
         """Its next answer, for which it may use so much CPU time; raises :class:`_Dead`."""
         try:
-            if not self._connection.poll(_WALL * cpu_seconds):
+            if not self._waiting.poll(1000 * _WALL * cpu_seconds):
                 raise _Dead(f"no answer within {_WALL * cpu_seconds:g} s", by_chance=False)
             return self._connection.recv_bytes()
         except (EOFError, OSError):

@@ -49,7 +49,9 @@ class Messages:
     def __getattr__(self, name: str) -> type[Message]:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._class(self._pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        made = self._class(self._pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        setattr(self, name, made)  # so that it is not sought again
+        return made
 
     def calls(self) -> dict[str, tuple[str, type[Message], type[Message]]]:
         """What the service can be asked: path, request and reply of each call."""
