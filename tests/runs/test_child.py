@@ -371,6 +371,22 @@ def test_a_child_may_use_some_time_for_each_task() -> None:
     assert (ended.limit, ended.printed.output) == ("cpu_seconds", b"first\n")
 
 
+def test_a_child_that_another_gives_time_ends_when_that_is_spent() -> None:
+    """It had been given more before."""
+    with child.started(python("while True: pass"), limits=Limits()) as busy:
+        busy.allow(100)
+        busy.allow(0.1)
+        assert busy.wait(30) == -signal.SIGXCPU
+    busy.allow(1)  # it is gone
+
+
+@pytest.mark.parametrize(("end", "code"), [("-11", -signal.SIGSEGV), ("-9", -signal.SIGKILL), ("3", 3)])
+def test_a_process_ends_as_another_has_ended(end: str, code: int) -> None:
+    ending = f"import sys; sys.path.append({str(Path(child.__file__).parents[1])!r}); from runs import child_start"
+    with child.started(python(f"{ending}; child_start.end_as({end})"), limits=Limits()) as ended:
+        assert ended.wait(30) == code
+
+
 def test_a_service_runs_beside_us_and_ends_with_the_block(tmp_path):
     with (
         open(tmp_path / "log", "wb") as log,
