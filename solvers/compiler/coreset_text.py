@@ -13,6 +13,16 @@ from runs.errors import InvalidProblem
 from runs.files import atomic_write
 from runs.text import printable, shortened
 
+_RENAMED = {
+    "die": "dce",
+    "early-cse-memssa": "early-cse",
+    "flattencfg": "flatten-cfg",
+    "functionattrs": "function-attrs",
+    "ipconstprop": "ipsccp",
+    "loop-guard-widening": "guard-widening",
+    "loop-unswitch": "simple-loop-unswitch",
+    "lowerinvoke": "lower-invoke",
+}
 _SEQUENCE = re.compile(r"\(\s*\d+\s*(,\s*\d+\s*)*,?\s*\)")
 
 
@@ -28,10 +38,13 @@ class PublishedCoreset:
         The sequences.
     names
         A file of names, one a line; the first has number 0.
+    translate
+        For an ``opt`` of today: by the names that passes have there, without those that are gone.
     """
 
     path: str
     names: str
+    translate: bool = False
 
     def find(self, compiler: Compiler) -> tuple[Actions, ...]:
         """The sequences, in the order of the file.
@@ -58,10 +71,22 @@ class PublishedCoreset:
                 raise InvalidProblem(
                     f"{where}: {max(numbers)} stands for none of the {len(names)} names in {self.names}"
                 )
-            found.append(indices(compiler, [names[i] for i in numbers]))
+            passes = [names[i] for i in numbers]
+            if self.translate:
+                passes = [name for name in map(_translated, passes) if name in compiler.actions]
+            if passes:
+                found.append(indices(compiler, passes))
         if not found:
-            raise InvalidProblem(f"{printable(str(path))} holds no sequence; expected lines as (48, 112, 46)")
+            raise InvalidProblem(
+                f"{printable(str(path))} holds no sequence for {compiler.fingerprint}; expected lines as (48, 112, 46)"
+            )
         return tuple(found)
+
+
+def _translated(name: str) -> str:
+    """A pass of LLVM 10 as it, or what has come in its place, is called today."""
+    bare = name.removeprefix("-")
+    return _RENAMED.get(bare, bare)
 
 
 def write_text(path: Path | str, sequences: Sequence[Actions], compiler: Compiler) -> None:

@@ -41,6 +41,11 @@ def test_a_compiler_without_these_passes_is_refused(tmp_path: Path) -> None:
         PublishedCoreset(str(tmp_path / "absent.txt"), str(tmp_path / "names.txt")).find(CountingDown())
 
 
+def test_names_are_translated_and_passes_that_are_gone_left_out(tmp_path: Path) -> None:
+    coreset = published(tmp_path, "(0, 1, 2)\n(1,)\n", "-clear2\n-prune-eh\n-grow\n")
+    assert PublishedCoreset(coreset.path, coreset.names, translate=True).find(CountingDown()) == ((2, 3),)
+
+
 def test_the_published_coreset_has_50_sequences_of_4_to_20_passes() -> None:
     folder = Path(os.environ.get("REPRISE_DATA", "datasets"), "compiler")
     names = folder / "actions_llvm10.txt"
