@@ -27,10 +27,11 @@ $(READY): pyproject.toml constraints.txt
 	"$(BIN)/python" -m pip check
 	touch $(READY)
 
-demo: $(READY) ## the effect of three papers in four minutes: tables, figures, reports
+demo: $(READY) ## the effect of four papers in five minutes: tables, figures, reports
 	"$(BIN)/python" launch.py experiment=lb_relax/demo
 	"$(BIN)/python" launch.py experiment=neuroshard/demo
 	"$(BIN)/python" launch.py experiment=surco/demo
+	"$(BIN)/python" launch.py experiment=pass_order/demo
 
 test: $(READY) lint ## lint, types, import contracts and the whole suite
 	"$(BIN)/python" -m pytest -n 3 --dist worksteal --durations=15
