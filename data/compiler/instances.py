@@ -103,6 +103,13 @@ def own_programs(
     return CompiledPrograms(compiler, Own(path, flags, clang), count, first, name)
 
 
+def learned_programs(
+    compiler: Compiler, source: ProgramSource, path: str, count: int | None = None, first: int = 0, name: str = "own"
+) -> CompiledPrograms:
+    """Those of one's own programs that are tested after others were learned on; ``path`` is what all sources read."""
+    return CompiledPrograms(compiler, source, count, first, name)
+
+
 class _Problems(Dataset[tuple[int, PassOrdering]]):
     def __init__(self, problems: list[PassOrdering], first: int) -> None:
         self.problems, self.first = problems, first

@@ -22,7 +22,7 @@ from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.functions import function_programs, function_programs_by_passes, normalised
 from data.compiler.own_programs import read_programs
 from data.compiler.program import Program, Programs
-from runs.errors import ConfigError, at_least, nearest
+from runs.errors import ConfigError, InvalidProblem, at_least, nearest
 from runs.store.cache import ArtifactCache, json_bytes, json_value
 
 _MESSAGES = logging.getLogger(__name__)
@@ -109,6 +109,44 @@ class Own:
     def read(self, compiler: Compiler) -> Programs:
         """See :class:`ProgramSource`; what is no program is refused."""
         return read_programs(self.path, compiler, Clang(self.clang, self.flags))
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some of the programs of another source, so that each is in one portion.
+
+    Parameters
+    ----------
+    of
+        Which programs.
+    begin, end
+        Shares of all, in the order of a checksum of their names, that this portion begins and ends at.
+    """
+
+    of: ProgramSource
+    begin: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.begin < self.end <= 1:
+            raise ConfigError(f"data.source: a portion from {self.begin} to {self.end}; give 0 <= begin < end <= 1")
+
+    def read(self, compiler: Compiler) -> Programs:
+        """See :class:`ProgramSource`.
+
+        Raises
+        ------
+        InvalidProblem
+            There are so few programs that none is left.
+        """
+        whole = self.of.read(compiler)
+        ordered = sorted(whole.kept, key=lambda program: hashlib.sha256(program.name.encode()).digest())
+        chosen = set(ordered[round(self.begin * len(ordered)) : round(self.end * len(ordered))])
+        if not chosen:
+            raise InvalidProblem(
+                f"of {len(ordered)} programs none is left between {self.begin:g} and {self.end:g}; give more files"
+            )
+        return Programs(tuple(program for program in whole.kept if program in chosen), whole.refused)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class PassPrediction(TrainedNetwork):
     def begin(self) -> None:
         """Measure the constants of what it sees; remember whose sequences it scores."""
         whole = self.data.batch(TRAIN, range(len(self.data.parts[TRAIN].seen)))
-        self.model.fit(self.transfer_batch_to_device(whole, self.device, 0).views)
+        self.model.fit(whole.views.to(self.device))
         self.model.coreset.fill_(checksum(self.data.sequences))
         self.best_model.load_state_dict(self.model.state_dict())
 
@@ -121,10 +121,6 @@ class PassPrediction(TrainedNetwork):
         steps = TrainingLength.of(self.trainer, len(self.data.train_dataloader())).steps
         schedule = WarmupCosine(optimizer, steps, min(self.warmup, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Views have their own way to another device."""
-        return Batch(*(part.to(device) for part in batch))
 
     def get_extra_state(self) -> dict[str, Any]:
         """And how long ago the best was."""

@@ -159,6 +159,10 @@ class PredictionData(lightning.LightningDataModule):
         size = self.batch_size if self.most_size is None else 1
         return DataLoader(places, size, collate_fn=self._validated, generator=own)  # type: ignore[arg-type]
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Views have their own way to another device."""
+        return Batch(*(part.to(device) for part in batch))
+
     def batch(self, name: str, places: Sequence[int]) -> Batch:
         """Some programs of a part."""
         part = self.parts[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from data.compiler.drawn import drawn_programs
 from data.compiler.embedded import LlvmliteCompiler
 from runs.launch.rows import choices
 from tests.composition import CONF, is_told
@@ -41,7 +42,11 @@ BRIEF = {
     "table_main_small": ["pass_order/method=oz,top,local_search", *DRAWN],
 }
 """What makes an experiment of laptop size brief."""
-NEEDS = {"optimise": ["data.path=program.bc"]}
+NEEDS = {
+    "apply": ["data.path=program.bc", "checkpoint=run"],
+    "optimise": ["data.path=program.bc"],
+    "train_own": ["data.path=folder"],
+}
 """What an experiment cannot be composed without."""
 
 
@@ -75,3 +80,17 @@ def test_programs_of_ones_own_are_left_as_small_as_was_found(launch: Launcher) -
         assert kept.count() == steps["instructions"].min() <= compiler.reference(SUM)
         passes = (files / "sum.passes.txt").read_text().split()
         assert passes == [compiler.size_level] or set(passes) <= set(compiler.actions)
+
+
+def test_what_is_trained_on_ones_own_programs_is_applied_to_others(launch: Launcher) -> None:
+    folder = launch.outputs.parent / "mine"
+    folder.mkdir()
+    for number, program in enumerate(drawn_programs(8)):
+        (folder / f"{number}.ll").write_bytes(program.bitcode)
+    small = ["passes=3", "learning.epochs=2", "learning.validate_every=1"]
+    trained = launch("experiment=pass_order/train_own", f"data.path={folder}", *small, "coreset.search.passes=20")
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    run = next(launch.outputs.rglob("pass_predictor.pt")).parents[1]
+    applied = launch("experiment=pass_order/apply", f"data.path={folder / '0.ll'}", f"checkpoint={run}", *small)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert next(launch.outputs.rglob("0.opt.bc")).stat().st_size

@@ -7,7 +7,7 @@ import pytest
 from data.compiler.drawn import drawn_programs
 from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.instances import CompiledPrograms
-from data.compiler.sources import Corpus, Drawn, Functions, Own
+from data.compiler.sources import Corpus, Drawn, Functions, Own, Portion
 from runs.errors import ConfigError, InvalidProblem
 from tests.data.compiler.modules import SUM, SUM_COUNT, archive
 from tests.data.compiler.test_functions import BLOCK_OF_ANOTHER, TWO
@@ -76,3 +76,14 @@ def test_what_cannot_be_optimised_is_left_out_by_name(tmp_path: Path, compiler: 
     late = CompiledPrograms(compiler, Own(str(tmp_path)), first=1)
     with pytest.raises(InvalidProblem, match="no program is left"):
         late.setup()
+
+
+def test_portions_share_no_program_and_leave_none_out(compiler: LlvmliteCompiler) -> None:
+    whole = Drawn(10).read(compiler).kept
+    parts = [Portion(Drawn(10), *ends).read(compiler).kept for ends in ((0, 0.6), (0.6, 0.8), (0.8, 1))]
+    assert [len(part) for part in parts] == [6, 2, 2]
+    assert sorted(program.name for part in parts for program in part) == [program.name for program in whole]
+    with pytest.raises(InvalidProblem, match="of 1 programs none is left between 0.6 and 0.8; give more files"):
+        Portion(Drawn(1), 0.6, 0.8).read(compiler)
+    with pytest.raises(ConfigError, match="a portion from 0.5 to 0.5"):
+        Portion(Drawn(1), 0.5, 0.5)
