@@ -83,7 +83,7 @@ def test_portions_share_no_program_and_leave_none_out(compiler: LlvmliteCompiler
     parts = [Portion(Drawn(10), *ends).read(compiler).kept for ends in ((0, 0.6), (0.6, 0.8), (0.8, 1))]
     assert [len(part) for part in parts] == [6, 2, 2]
     assert sorted(program.name for part in parts for program in part) == [program.name for program in whole]
-    with pytest.raises(InvalidProblem, match="of 1 programs none is left between 0.6 and 0.8; give more files"):
+    with pytest.raises(InvalidProblem, match=r"of 1 programs none is left between 0.6 and 0.8; give more files"):
         Portion(Drawn(1), 0.6, 0.8).read(compiler)
-    with pytest.raises(ConfigError, match="a portion from 0.5 to 0.5"):
+    with pytest.raises(ConfigError, match=r"a portion from 0\.5 to 0\.5"):
         Portion(Drawn(1), 0.5, 0.5)
