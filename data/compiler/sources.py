@@ -161,6 +161,8 @@ class Functions:
         Folder of the artifact cache, where the functions of each program are kept.
     least, most
         Instructions that a function may have.
+    most_bytes
+        Programs of more bitcode are left aside: each function costs a reading of the whole; None: none is.
     per_family
         How many are drawn from each family; None: all.
     seed
@@ -175,6 +177,7 @@ class Functions:
     cache: str
     least: int = 20
     most: int = 400
+    most_bytes: int | None = None
     per_family: int | None = None
     seed: int = 0
     apart_from: Functions | None = None
@@ -203,7 +206,7 @@ class Functions:
         self, cutter: LlvmliteCompiler, older: Compiler | None
     ) -> tuple[list[tuple[Program, str]], dict[str, str]]:
         """All functions, with digests of their normalised text, and what was refused."""
-        whole = self.of.read(cutter)
+        whole = self._not_too_large(self.of.read(cutter))
         about: dict[str, Any] = {"least": self.least, "most": self.most, "version": cutter.fingerprint.version}
         about |= {} if older is None else {"older": older.fingerprint.version}
         make = functools.partial(
@@ -223,6 +226,15 @@ class Functions:
                 for name, bitcode, text in about_it["kept"]
             ]
         return kept, refused
+
+    def _not_too_large(self, programs: Programs) -> Programs:
+        if self.most_bytes is None:
+            return programs
+        kept = tuple(program for program in programs.kept if len(program.bitcode) <= self.most_bytes)
+        for program in programs.kept:
+            if program not in kept:
+                _MESSAGES.info("%s has %d bytes; its functions are left aside", program.name, len(program.bitcode))
+        return Programs(kept, programs.refused)
 
     def _drawn(self, programs: Sequence[Program]) -> list[Program]:
         """Of each family so many, in order."""

@@ -167,9 +167,11 @@ def _sentence(result: InstanceResult) -> str:
     found = result.metrics
     level = round(found["instructions"] / found["size"])
     before = round(found["instructions"] / (1 - found["reduction"])) if found["reduction"] < 1 else 0
+    of_level = "not known" if np.isnan(found["text_level"]) else f"{found['text_level']:.0f}"
+    more = "" if found[KEPT] <= level else " (which leaves fewer, but whose module the compiler does not give)"
     return (
-        f"{result.name}: {found[KEPT]:.0f} instructions of {before}, at the level of size {level}; machine code "
-        f"{found['text']:.0f} bytes of {found['text_before']:.0f}, at the level of size {found['text_level']:.0f}"
+        f"{result.name}: {found[KEPT]:.0f} instructions of {before}, at the level of size {level}{more}; machine code "
+        f"{found['text']:.0f} bytes of {found['text_before']:.0f}, at the level of size {of_level}"
     )
 
 

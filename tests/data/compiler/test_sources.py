@@ -87,3 +87,10 @@ def test_portions_share_no_program_and_leave_none_out(compiler: LlvmliteCompiler
         Portion(Drawn(1), 0.6, 0.8).read(compiler)
     with pytest.raises(ConfigError, match=r"a portion from 0\.5 to 0\.5"):
         Portion(Drawn(1), 0.5, 0.5)
+
+
+def test_functions_of_programs_that_are_too_large_are_left_aside(folder: Path, compiler: LlvmliteCompiler) -> None:
+    found = functions(folder, "train", most_bytes=len(TWO)).read(compiler)
+    assert {program.name.split("/")[1] for program in found.kept} == {
+        name for name, text in (("two", TWO), ("sum", SUM)) if len(text) <= len(TWO)
+    }
