@@ -13,6 +13,8 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from data.loading import place
 from runs.record.callbacks import HeedStop, KeepLast, StopOnNonFiniteLoss
 from runs.record.training_checkpoint import recovered_last
+from runs.store.trained import fill
+from runs.store.trained_run import TrainedRun
 
 FOLDER = "pretraining"
 
@@ -66,6 +68,31 @@ class Pretrained:
                 self._trainer(own).fit(self.task, datamodule=self.samples, ckpt_path=last, weights_only=True)
             self.task.requires_grad_(False)
         self.task.once.keep(folder, self.task.trained())
+        return self.task.best_model.cpu().eval()
+
+    def network_of(self, run: Any, folder: Path, kind: str) -> Any:
+        """The network that another run has trained, or the own one where ``run`` is None; left in the folder likewise.
+
+        Parameters
+        ----------
+        run
+            Whatever :meth:`runs.store.trained_run.TrainedRun.at` takes.
+        folder
+            Of the run that needs it.
+        kind
+            What the network is called in messages.
+
+        Raises
+        ------
+        ConfigError
+            The run has no such network, or another one.
+        """
+        if run is None:
+            return self.network(folder)
+        found = TrainedRun.at(run, self.task.once.name, f"a run that trained such a {kind}").trained()
+        fill(self.task.best_model, found.weights, "model.run", f"the {kind} of this run")
+        self.task.best = dict(found.validation)
+        self.task.once.keep(folder, found)
         return self.task.best_model.cpu().eval()
 
     def _trainer(self, folder: Path) -> lightning.Trainer:

@@ -14,8 +14,6 @@ from data.compiler.program import Program
 from data.compiler.views import View
 from models.compiler.predictor import PassPredictor
 from runs.errors import ConfigError
-from runs.store.trained import fill
-from runs.store.trained_run import TrainedRun
 from tasks.compiler.prediction import checksum
 from tasks.pretrained import Pretrained
 
@@ -68,18 +66,10 @@ class PretrainedPredictor:
         ConfigError
             What was taken from a run is another network, or scores another coreset.
         """
-        task = self.training.task
-        if self.run is None:
-            network = self.training.network(folder)
-        else:
-            found = TrainedRun.at(self.run, task.once.name, "a run that trained such a predictor").trained()
-            network = task.best_model
-            fill(network, found.weights, "model.run", "the predictor of this run")
-            task.best = dict(found.validation)
-            task.once.keep(folder, found)
+        network: PassPredictor = self.training.network_of(self.run, folder, "predictor")
         if int(network.coreset) != checksum(sequences):
             raise ConfigError(
                 "model.run: the predictor scores the sequences of another coreset; give that run's coreset.json, by "
                 "pass_order/coreset@coreset=file coreset.path=RUN/files/coreset.json"
             )
-        return NetworkScorer(network.cpu(), self.training.samples.view, compiler, len(sequences))
+        return NetworkScorer(network, self.training.samples.view, compiler, len(sequences))

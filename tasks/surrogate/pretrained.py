@@ -7,8 +7,6 @@ from typing import Any
 
 from models.cost_network import CostNetwork
 from runs.errors import ConfigError
-from runs.store.trained import fill
-from runs.store.trained_run import TrainedRun
 from tasks.pretrained import Pretrained
 from tasks.surrogate.training import QUERIES
 
@@ -42,15 +40,8 @@ class PretrainedPrior:
             What was taken from a run is another network.
         """
         task = self.training.task
-        if self.run is None:
-            network = self.training.network(folder)
-        else:
-            found = TrainedRun.at(self.run, task.once.name, "a run that trained such a prior").trained()
-            network = task.best_model
-            fill(network, found.weights, "model.run", "the prior of this run")
-            task.best = dict(found.validation)
-            task.once.keep(folder, found)
+        network: CostNetwork = self.training.network_of(self.run, folder, "prior")
         if QUERIES not in task.best:
             raise ConfigError(f"the stored {task.once.name} does not say how many queries it took; train it anew")
         self.queries = int(task.best[QUERIES])
-        return network.eval()
+        return network
