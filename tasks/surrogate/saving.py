@@ -12,7 +12,7 @@ WITHIN = 0.01
 """Of a value, how much worse still counts as reached: as for the survival rate."""
 
 
-def saving(own: Trace, plain: Trace, most: int | None) -> dict[str, float]:
+def saving(own: Trace, plain: Trace, most: int | None, reached: tuple[float, float] | None = None) -> dict[str, float]:
     """Queries of two searches until each is within 1 % of what the second, which does without a prior, reaches in the end.
 
     Parameters
@@ -21,11 +21,16 @@ def saving(own: Trace, plain: Trace, most: int | None) -> dict[str, float]:
         Over queries, of the search that starts from a prior and of the other.
     most
         The budget of both, with which a search counts that never gets there; None: the longer of the two.
+    reached
+        Queries of both until each has what is asked of it, NaN where it never has; in place of the 1 %.
     """
     if not len(own) or not len(plain):
         return {}
     budget = most or max(own.evaluations[-1], plain.evaluations[-1])
-    needed, without = (queries_to(trace, plain.objective[-1], budget) for trace in (own, plain))
+    if reached is None:
+        needed, without = (queries_to(trace, plain.objective[-1], budget) for trace in (own, plain))
+    else:
+        needed, without = (float(budget) if math.isnan(queries) else queries for queries in reached)
     return {"queries_to_match": needed, "queries_without_prior": without, SAVED: without - needed}
 
 

@@ -35,6 +35,9 @@ class SurrogateSearch(Search):
     without
         The same search without a prior. Both go on until they have what it reaches in the end, and the run says from how
         many instances on the training has paid; see :func:`tasks.surrogate.saving.saving`.
+    goal
+        The metric that has the queries until what is asked of a solution is met, NaN where it never is; the searches are
+        compared by it, if there is one.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class SurrogateSearch(Search):
         checkpoint_seconds: float = 1.0,
         model: Learned | None = None,
         without: Solver | None = None,
+        goal: str | None = None,
     ) -> None:
         super().__init__(solver, budget, seed, measure, checkpoint_seconds)
-        self.learned, self.without = model, without
+        self.learned, self.without, self.goal = model, without, goal
 
     def on_test_start(self) -> None:
         """Train the prior, or take it over."""
@@ -68,7 +72,8 @@ class SurrogateSearch(Search):
         self.state_path(name, "without").unlink(missing_ok=True)
         if own.trace is None or plain.trace is None:
             return own
-        return replace(own, metrics=own.metrics | saving(own.trace, plain.trace, self.budget.evaluations))
+        reached = None if self.goal is None else (own.metrics[self.goal], plain.metrics[self.goal])
+        return replace(own, metrics=own.metrics | saving(own.trace, plain.trace, self.budget.evaluations, reached))
 
     def on_test_epoch_end(self) -> None:
         """The means, and when the training has paid."""

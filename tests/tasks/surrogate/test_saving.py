@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from runs.anytime import Trace
@@ -27,6 +29,13 @@ def test_both_search_for_what_the_one_without_a_prior_reaches() -> None:
     assert saving(own, plain, 60) == {"queries_to_match": 2, "queries_without_prior": 8, "queries_saved": 6}
     assert saving(trace((1, 0.4), (60, 0.4)), plain, 60)["queries_saved"] == 8 - 60
     assert saving(trace(), plain, 60) == {}
+
+
+def test_queries_until_all_is_met_count_in_place_of_one_percent_where_they_are_known() -> None:
+    own, plain = trace((1, 0.4), (3, 0.5)), trace((1, 0.3), (8, 0.9))
+    assert saving(own, plain, 60, (3.0, 8.0))["queries_saved"] == 5
+    assert saving(own, plain, 60, (math.nan, 8.0))["queries_saved"] == 8 - 60
+    assert saving(own, plain, 60, (math.nan, math.nan))["queries_saved"] == 0
 
 
 def test_the_break_even_is_the_number_of_instances_that_pays_the_training() -> None:
