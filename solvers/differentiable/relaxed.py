@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from data.queried import Queried
 from runs.errors import InvalidProblem
 
-__all__ = ["Judged", "Mixed", "Priced", "Queried", "Relaxed", "Valued", "relaxation"]
+__all__ = ["Invertible", "Judged", "Mixed", "Priced", "Queried", "Relaxed", "Valued", "relaxation", "vertex"]
 
 
 @runtime_checkable
@@ -38,6 +38,15 @@ class Relaxed(Protocol):
 
     def assignment(self, x: Float[np.ndarray, " variables"]) -> np.ndarray:
         """A vertex as the problem's own array."""
+        ...
+
+
+@runtime_checkable
+class Invertible(Protocol):
+    """A relaxed problem whose own arrays are no vertices, but tell theirs."""
+
+    def vertex(self, assignment: np.ndarray) -> Float[np.ndarray, " variables"]:
+        """Inverse of ``assignment``."""
         ...
 
 
@@ -94,3 +103,8 @@ def relaxation(problem: Any, relax: Callable[[Any], Relaxed] | None = None) -> R
         f"{getattr(problem, 'name', problem)}: a {type(problem).__name__} has no cost with a gradient; give one, or "
         "say with solver.relax how it gets one"
     )
+
+
+def vertex(relaxed: Relaxed, assignment: np.ndarray) -> Float[np.ndarray, " variables"]:
+    """x of an assignment."""
+    return relaxed.vertex(assignment) if isinstance(relaxed, Invertible) else np.asarray(assignment, np.float64)

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from runs.errors import ConfigError, InvalidProblem
+from runs.errors import ConfigError, InvalidProblem, at_least
 from solvers.base import Budget, Solver
 from solvers.differentiable.oracle import LinearOracle
 from solvers.differentiable.parametrisation import Parametrisation
-from solvers.differentiable.relaxed import Relaxed
+from solvers.differentiable.relaxed import Relaxed, relaxation, vertex
 from solvers.differentiable.rules.rule import Rule
 from solvers.differentiable.surrogate import SurrogateCost
 
@@ -108,7 +108,8 @@ class SurrogateLoss(InstanceLoss):
 
 
 class LabelLoss(InstanceLoss):
-    """Cross entropy of sigmoid(-latent) to the best solution that is known: what predicts solutions, not costs.
+    """Cross entropy of sigmoid(-latent), or of a softmax, to the best solution that is known: what predicts solutions, not
+    costs.
 
     Parameters
     ----------
@@ -116,11 +117,23 @@ class LabelLoss(InstanceLoss):
         Finds the solutions; it searches every problem once.
     evaluations
         Of each search.
+    relax
+        From the problem to its :class:`~solvers.differentiable.relaxed.Relaxed`, where it is none itself.
+    choices
+        Variables side by side of which one is 1: a softmax of so many -latents; 1: each for itself.
     """
 
-    def __init__(self, labeller: Solver, evaluations: int = 100) -> None:
+    def __init__(
+        self,
+        labeller: Solver,
+        evaluations: int = 100,
+        relax: Callable[[Any], Relaxed] | None = None,
+        choices: int = 1,
+    ) -> None:
         super().__init__()
+        at_least("task.loss.", choices=(choices, 1))
         self.labeller, self.budget = labeller, Budget(evaluations=evaluations)
+        self.relax, self.choices = relax, choices
         self._labels: list[Tensor] = []
 
     def begin(self, problems: Sequence[Any], seed: int) -> None:
@@ -139,12 +152,16 @@ class LabelLoss(InstanceLoss):
             raise InvalidProblem(
                 f"{problem.name}: no solution to learn from was found; give task.loss.evaluations more"
             )
-        return torch.from_numpy(np.asarray(found.assignment, np.float32))
+        return torch.from_numpy(vertex(relaxation(problem, self.relax), found.assignment).astype(np.float32))
 
     def forward(self, latent: Float[Tensor, " latents"], position: int, problem: Any) -> Float[Tensor, ""]:
-        label = self._labels[position].to(latent.device)
-        return nn.functional.binary_cross_entropy_with_logits(-latent, label)
+        return self._entropy(latent, self._labels[position])
 
     def value(self, latent: Float[Tensor, " latents"], problem: Any) -> float:
-        label = self.label(problem).to(latent.device)
-        return float(nn.functional.binary_cross_entropy_with_logits(-latent, label))
+        return float(self._entropy(latent, self.label(problem)))
+
+    def _entropy(self, latent: Float[Tensor, " latents"], label: Float[Tensor, " latents"]) -> Float[Tensor, ""]:
+        label = label.to(latent.device)
+        if self.choices == 1:
+            return nn.functional.binary_cross_entropy_with_logits(-latent, label)
+        return nn.functional.cross_entropy(-latent.reshape(-1, self.choices), label.reshape(-1, self.choices))

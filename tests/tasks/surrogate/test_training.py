@@ -12,6 +12,9 @@ from data.problem_batches import ProblemBatches
 from data.routing.grids import CorrelatedTimes
 from data.routing.instances import RoutingGrids
 from data.routing.problem import RoutingProblem
+from data.sharding.oracles.analytical import gpu11
+from data.sharding.problem import ShardingProblem
+from data.sharding.table_law import law_tables
 from models.cost_network import CostNetwork
 from models.routing.edges import EdgeNetwork
 from runs.errors import ConfigError
@@ -26,7 +29,10 @@ from solvers.differentiable.start import Predicted
 from solvers.differentiable.surrogate import SurrogateCost
 from solvers.routing.shortest_path import ShortestPath
 from solvers.routing.sweep import ParametricSweep
+from solvers.sharding.latency_greedy import LatencyGreedy
+from solvers.sharding.relaxed import on_device
 from tasks.pretrained import Pretrained
+from tasks.sharding.measure import measure
 from tasks.surrogate.losses import InstanceLoss, LabelLoss, SurrogateLoss
 from tasks.surrogate.prediction import PredictionAccuracy
 from tasks.surrogate.pretrained import PretrainedPrior
@@ -156,6 +162,21 @@ def test_a_network_that_predicts_solutions_learns_the_labels(tmp_path: Path) -> 
     assert training.task.best["queries"] == 0
 
 
+def test_a_softmax_over_choices_is_learned_from_whole_plans() -> None:
+    task = ShardingProblem("task", law_tables(5, seed=3), np.full(5, 16), np.full(3, 10**12), gpu11())
+    loss = LabelLoss(LatencyGreedy(), relax=on_device, choices=3)
+    label = loss.label(task)
+    assert label.reshape(5, 3).sum(1).tolist() == [1] * 5
+    loss.begin([task], 0)
+    assert loss(torch.zeros(15), 0, task).item() == pytest.approx(np.log(3))
+    latent = torch.arange(15) / 7
+    chosen = (-latent.reshape(5, 3)).log_softmax(1)[label.reshape(5, 3) == 1]
+    assert loss.value(latent, task) == pytest.approx(-chosen.mean().item())
+    found = LatencyGreedy().solve(task, budget=GIVEN, rng=rng())
+    measured = PredictionAccuracy(LatencyGreedy(), relax=on_device, measure=measure)(task, found)
+    assert measured["exact_solutions"] == 1 and measured["cost"] == found.objective
+
+
 def test_a_rounded_prediction_is_measured_against_the_label_feasible_or_not() -> None:
     (problem,) = problems(1)
     label = LabelLoss(ParametricSweep()).label(problem).numpy()
@@ -173,12 +194,12 @@ def test_a_rounded_prediction_is_measured_against_the_label_feasible_or_not() ->
         def forward(self, latent: torch.Tensor) -> torch.Tensor:
             return latent
 
-    measure = PredictionAccuracy(ParametricSweep())
+    accuracy = PredictionAccuracy(ParametricSweep())
     right, wrong = (Rounding().solve(problem, budget=GIVEN, scorer=Told(x), rng=rng()) for x in (label, flipped))
-    assert measure(problem, right)["exact_solutions"] == 1
+    assert accuracy(problem, right)["exact_solutions"] == 1
     assert right.feasible
     assert not wrong.feasible
-    assert measure(problem, wrong)["variable_accuracy"] == pytest.approx(23 / 24)
+    assert accuracy(problem, wrong)["variable_accuracy"] == pytest.approx(23 / 24)
 
 
 def test_a_coupling_below_0_and_no_problems_are_named() -> None:
