@@ -11,6 +11,7 @@ from tests.e2e.laptop import composes, runs
 
 ALL = {choice.name: choice for choice in choices(CONF, "experiment/surco")}
 ONE_GRID = ["data.count=1", "data.size=4"]
+ONE_DEVICE = ["data.count=1", "data.design=[8,8]", "task.budget.evaluations=3"]
 ONE_TASK = ["data.count=1", "data.pool.count=60"]
 BRIEF = {
     "routing_small": ["routing/method=mean_variance,zero", "data=routing/grid", "data.deadline=0.9", *ONE_GRID],
@@ -27,11 +28,30 @@ BRIEF = {
         "data.variables=8",
         "task.budget.evaluations=5",
     ],
-    "photonics_bend_small": [
-        "photonics/method=zero,pass_through",
+    "photonics_bend_small": ["photonics/method=zero,pass_through", *ONE_DEVICE],
+    "photonics_prior_small": [
+        "photonics/method=prior,hybrid",
+        *ONE_DEVICE,
+        "model.training.trainer.max_epochs=1",
+        "model.training.data.train.count=2",
+    ],
+    "table_photonics_small": ["photonics/method=pass_through,zero", "data=photonics/converter", *ONE_DEVICE],
+    "table_photonics_ablation_small": ["photonics/method=zero_8,zero_one_side", *ONE_DEVICE],
+    "figure_photonics_small": ["photonics/method=zero,genetic", *ONE_DEVICE],
+    "table_prediction_photonics_small": [
+        "photonics/method=rounding",
+        *ONE_DEVICE,
+        "task.measure.evaluations=3",
+        "model.training.trainer.max_epochs=1",
+        "model.training.data.train.count=2",
+        "model.training.task.loss.evaluations=2",
+    ],
+    "table_prediction_sharding_small": ["sharding/surrogate=softmax_fill", "data.tasks.count=8", *ONE_TASK],
+    "figure_sharding_small": [
+        "sharding/surrogate=random_costs,zero",
+        "queries=4",
         "data.count=1",
-        "data.design=[8,8]",
-        "task.budget.evaluations=3",
+        "data.pool.count=160",
     ],
     "sharding_small": ["sharding/surrogate=random_costs,zero", "data=sharding/narrow", "queries=4", *ONE_TASK],
     "table_sharding_small": ["sharding/surrogate=hybrid,zero_relaxed", "data.tasks.count=8", "queries=4", *ONE_TASK],
@@ -39,6 +59,8 @@ BRIEF = {
 """What makes an experiment of laptop size brief."""
 SHOWN = dict.fromkeys((name for name in BRIEF if "routing" in name), "probability") | {
     "table_prediction_small": "variable_accuracy",
+    "table_prediction_sharding_small": "variable_accuracy",
+    "table_prediction_photonics_small": "variable_accuracy",
     "theory_small": "optimal",
     "gradients_small": "optimal",
 }
