@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from runs.errors import at_least
+
 Scores = Float[Tensor, "programs sequences"]
 
 
-def normalised_value(logits: Scores, rewards: Scores, temperature: float) -> Float[Tensor, ""]:
+@dataclass(frozen=True)
+class NormalisedValue:
     """Cross-entropy to the softmax of the rewards: sequences that do alike share the mass (docs/papers/pass_order.md#(4)).
 
     Parameters
     ----------
-    logits
-        What the network says.
-    rewards
-        (docs/papers/pass_order.md#(2)).
     temperature
         T; the smaller, the more of the mass is on the best.
     """
-    return functional.cross_entropy(logits, torch.softmax(rewards / temperature, dim=1))
+
+    temperature: float
+
+    def __post_init__(self) -> None:
+        at_least("task.loss.", temperature=(self.temperature, 1e-6))
+
+    def __call__(self, logits: Scores, rewards: Scores) -> Float[Tensor, ""]:
+        """Of logits and rewards (docs/papers/pass_order.md#(2))."""
+        return functional.cross_entropy(logits, torch.softmax(rewards / self.temperature, dim=1))
 
 
-def behaviour_cloning(logits: Scores, rewards: Scores) -> Float[Tensor, ""]:
+class BehaviourCloning:
     """Cross-entropy to the best sequence, of equal ones the first."""
-    return functional.cross_entropy(logits, rewards.argmax(dim=1))
+
+    def __call__(self, logits: Scores, rewards: Scores) -> Float[Tensor, ""]:
+        """Of logits and rewards."""
+        return functional.cross_entropy(logits, rewards.argmax(dim=1))
 
 
-def value_regression(logits: Scores, rewards: Scores) -> Float[Tensor, ""]:
+class ValueRegression:
     """Mean squared error of predicted rewards, by which sequences are then ranked (Q-value-rank)."""
-    return functional.mse_loss(logits, rewards)
+
+    def __call__(self, logits: Scores, rewards: Scores) -> Float[Tensor, ""]:
+        """Of logits and rewards."""
+        return functional.mse_loss(logits, rewards)

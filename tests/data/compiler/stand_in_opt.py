@@ -12,6 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.data.compiler.script import write_script
+
 PASSES = """Module passes:
   add-function
   print
@@ -50,11 +52,8 @@ Machine function passes (WIP):
 
 def stand_in_opt(folder: Path, version: str = "19.1.7") -> Path:
     """Put it into a folder."""
-    program = folder / "opt"
     start = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); from {__name__} import main"
-    program.write_text(f"#!{sys.executable}\n{start}; main({version!r})\n")
-    program.chmod(0o755)
-    return program
+    return write_script(folder / "opt", f"{start}; main({version!r})")
 
 
 def say(text: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import sys
 import threading
 from concurrent import futures
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+
+from tests.data.compiler.script import write_script
 
 PASSES = ("-zero-first", "-halve", "-grow", "-abort", "-hang", "-say-nothing", "-end")
 OBSERVATIONS = (
@@ -91,9 +92,7 @@ def lay_out_stand_in(folder: Path) -> Path:
     descriptors.write_text(
         f"DESCRIPTOR = _descriptor.FileDescriptor(serialized_pb={description().SerializeToString()!r})\n"
     )
-    program = programs / "compiler_gym-llvm-service"
-    program.write_text(f"#!{sys.executable}\nfrom {__name__} import main\nmain()\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    write_script(programs / "compiler_gym-llvm-service", f"from {__name__} import main\nmain()")
     return folder
 
 

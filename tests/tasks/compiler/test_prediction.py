@@ -12,7 +12,7 @@ from data.compiler.base import Compiler
 from data.compiler.embedded import LlvmliteCompiler
 from data.compiler.sources import Drawn
 from data.compiler.views import CountsView
-from models.compiler.losses import normalised_value
+from models.compiler.losses import NormalisedValue
 from models.compiler.predictor import CountsPredictor
 from runs.errors import ConfigError
 from solvers.compiler.replay import ranked
@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PredictionData:
 def training(data: PredictionData, seed: int = 0, **trainer: Any) -> Pretrained:
     task = functools.partial(
         PassPrediction,
-        loss=functools.partial(normalised_value, temperature=0.05),
+        loss=NormalisedValue(0.05),
         optimizer=functools.partial(torch.optim.Adam, lr=0.01),
         budget=2,
         warmup=2,
