@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import re
-import select
-import signal
-import tempfile
-import weakref
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Int
 
 from data.compiler.base import Actions, CountKind, Failure, Fingerprint, PassFailure, Trajectory
 from data.compiler.bitcode import producer
+from data.compiler.compiler_child import CompilerChild, Dead
 from data.compiler.counts import COUNTS
 from data.compiler.listing import Listing
 from data.compiler.prefixes import PrefixTree
 from data.compiler.program_graph import ProgramGraph
-from data.compiler.requests import DONE, GROWN, LOADED, SKIPPED, STEP, Node
+from data.compiler.requests import DONE, GROWN, SKIPPED, STEP, Node
 from runs import child
 from runs.errors import ConfigError, InvalidProblem, MissingDependency, at_least, nearest
 from runs.store.cache import npz_arrays
@@ -40,8 +35,6 @@ ATTEMPTS = 3
 """Children that must die of a pass before it has failed: some passes abort or not as memory happens to be laid out."""
 MODULES = 64
 """Programs of which the beginning is known without asking the child."""
-_WALL = 10.0  # a child that waits instead of computing is given up after that many times its CPU time
-_SAID = re.compile(rb"Assertion .*failed|LLVM ERROR: .*|.*bad_alloc.*|.*out of memory.*|MemoryError.*", re.IGNORECASE)
 
 
 class ContainedCompiler(ABC):
@@ -79,7 +72,7 @@ class ContainedCompiler(ABC):
         self.cpu_seconds = cpu_seconds
         self.limits = child.Limits(memory_bytes=None if memory_gib is None else int(memory_gib * 2**30))
         self._known: OrderedDict[str, _Program] = OrderedDict()
-        self._child: _Child | None = None
+        self._child: CompilerChild | None = None
 
     @abstractmethod
     def command_line(self, actions: Actions) -> str:
@@ -219,7 +212,7 @@ class ContainedCompiler(ABC):
         worker.ask("load", self.cpu_seconds, digest, bitcode)
         try:
             answer = json.loads(worker.hear(self.cpu_seconds))
-        except _Dead as dead:
+        except Dead as dead:
             self.close()
             answer = {"error": f"its reader did not survive: {dead}"}
         if "error" in answer:
@@ -236,7 +229,7 @@ class ContainedCompiler(ABC):
         worker.ask("about", self.cpu_seconds)
         try:
             return json.loads(worker.hear(self.cpu_seconds))
-        except _Dead as dead:
+        except Dead as dead:
             self.close()
             raise MissingDependency(f"{what} does not work here: {dead}") from None
 
@@ -277,7 +270,7 @@ class ContainedCompiler(ABC):
         while True:
             try:
                 answer = worker.hear(self.cpu_seconds)
-            except _Dead as dead:
+            except Dead as dead:
                 self.close()
                 return ended | {nodes[position]: _End(str(dead), dead.by_chance)}
             if answer == DONE:
@@ -294,9 +287,9 @@ class ContainedCompiler(ABC):
         if not self._worker().holds(program.digest):
             self._loaded(program.digest, program.bitcode, program.name)
 
-    def _worker(self) -> _Child:
+    def _worker(self) -> CompilerChild:
         if self._child is None:
-            self._child = _Child(self._child_function(), self._begin, self.limits)
+            self._child = CompilerChild(self._child_function(), self._begin, self.limits)
         return self._child
 
     def _advance(self, program: _Program, prefix: Actions, known_as: Sequence[str] | None = None) -> int:
@@ -325,7 +318,7 @@ class ContainedCompiler(ABC):
         worker.ask("show", self.cpu_seconds, program.digest, names, kind)
         try:
             return worker.hear(self.cpu_seconds)
-        except _Dead as dead:
+        except Dead as dead:
             self.close()
             raise InvalidProblem(f"{program.name}: its {kind} cannot be had ({dead}); leave it out") from None
 
@@ -426,72 +419,6 @@ class _End(NamedTuple):
 
     cause: str
     by_chance: bool = False
-
-
-class _Dead(Exception):
-    """The child has ended; the message tells of what, and ``by_chance`` whether another may come through."""
-
-    def __init__(self, cause: str, by_chance: bool) -> None:
-        super().__init__(cause)
-        self.by_chance = by_chance
-
-
-class _Child:
-    """A child at work."""
-
-    def __init__(
-        self, function: Callable[[Connection], None], begin: Callable[[Path], tuple[Any, ...]], limits: child.Limits
-    ) -> None:
-        self._stack = contextlib.ExitStack()
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        self._errors: IO[bytes] = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        self._process, self._connection = self._stack.enter_context(
-            child.serving(function, limits=limits, stderr=self._errors)
-        )
-        self._waiting = select.poll()  # Connection.poll makes one anew each time, which costs as much as a small pass
-        self._waiting.register(self._connection, select.POLLIN)
-        self._loaded: list[str] = []  # as the child keeps them
-        self.worn = False  # it holds so much that another should go on
-        self._end = weakref.finalize(self, self._stack.close)  # at the latest when Python ends
-        self._send(begin(folder))
-
-    def ask(self, request: str, *arguments: Any) -> None:
-        self._send((request, *arguments))
-
-    def _send(self, message: tuple[Any, ...]) -> None:
-        with contextlib.suppress(OSError):  # that it is dead is noticed when it is heard
-            self._connection.send(message)
-
-    def hear(self, cpu_seconds: float) -> bytes:
-        """Its next answer, for which it may use so much CPU time; raises :class:`_Dead`."""
-        try:
-            if not self._waiting.poll(1000 * _WALL * cpu_seconds):
-                raise _Dead(f"no answer within {_WALL * cpu_seconds:g} s", by_chance=False)
-            return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            code = self._process.wait() or 0
-        if code == -signal.SIGXCPU:
-            raise _Dead(f"it took more than {cpu_seconds:g} s of CPU time", by_chance=False)
-        raise _Dead(self._last_words(child.cause(code)), by_chance=True)
-
-    def loaded(self, digest: str) -> None:
-        """Remember a program that it has read."""
-        self._loaded = [*self._loaded, digest][-LOADED:]
-
-    def holds(self, digest: str) -> bool:
-        """Whether it still has a program."""
-        return digest in self._loaded
-
-    def close(self) -> None:
-        self._end()
-
-    def _last_words(self, cause: str) -> str:
-        self._errors.seek(0)
-        written = self._errors.read()
-        said = _SAID.search(written)
-        last = said[0] if said else (written.strip().splitlines() or [b""])[-1]
-        words = shortened(one_line(last.decode(errors="replace")), 200)
-        return f"{cause}: {words}" if words else cause
 
 
 def _explained(error: str, bitcode: bytes, compiler: ContainedCompiler) -> str:

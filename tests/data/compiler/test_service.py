@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("grpc", reason="grpcio is not installed (extra compiler-gym)")
 
-from data.compiler import contained
+from data.compiler import compiler_child, contained
 from data.compiler.base import PassFailure, Trajectory, indices
 from data.compiler.compiler_gym import worker
 from data.compiler.compiler_gym.compiler import ServiceCompiler
@@ -111,7 +111,7 @@ def test_a_service_that_stands_still_is_given_up(folder: Path, monkeypatch: pyte
     with ServiceCompiler(folder, cpu_seconds=1) as compiler:
         state = compiler.load(NUMBERS)
         (service,) = services() - others
-        monkeypatch.setattr(contained, "_WALL", 0.2)
+        monkeypatch.setattr(compiler_child, "PATIENCE", 0.2)
         service.suspend()
         with pytest.raises(PassFailure, match=r"no answer within 0.2 s"):
             state.apply(0)
