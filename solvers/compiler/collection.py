@@ -183,15 +183,17 @@ def outcomes(
 ) -> Outcomes:
     """All trajectories of some sequences on some programs; programs that fail are named in a warning and left out.
 
+    What is kept does not depend on the order of the sequences: a coreset in another order is not applied again.
+
     Raises
     ------
     InvalidProblem
         All failed.
     """
-    about = {"compiler": compiler.fingerprint.config(), "sequences": [list(sequence) for sequence in sequences]}
-    make = functools.partial(
-        _outcome, programs=by_digest(programs), compiler=compiler, sequences=[tuple(s) for s in sequences]
-    )
+    kept = sorted({tuple(sequence) for sequence in sequences})
+    place = [kept.index(tuple(sequence)) for sequence in sequences]
+    about = {"compiler": compiler.fingerprint.config(), "sequences": [list(sequence) for sequence in kept]}
+    make = functools.partial(_outcome, programs=by_digest(programs), compiler=compiler, sequences=kept)
     found = {
         name: json_value(payload)
         for name, payload in collected("pass_order_outcomes", about, programs, make, cache, workers).items()
@@ -200,7 +202,7 @@ def outcomes(
         tuple(found),
         np.array([value["trajectories"][0]["counts"][0] for value in found.values()]),
         np.array([value["reference"] for value in found.values()]),
-        tuple(tuple(_trajectory(part) for part in value["trajectories"]) for value in found.values()),
+        tuple(tuple(_trajectory(value["trajectories"][p]) for p in place) for value in found.values()),
     )
 
 

@@ -16,7 +16,7 @@ from data.compiler.program import Program
 from data.compiler.sources import ProgramSource
 from runs.errors import ConfigError, InvalidProblem, at_least
 from runs.store.cache import ArtifactCache
-from solvers.compiler.collection import CandidateSearch, candidates, least_counts
+from solvers.compiler.collection import CandidateSearch, candidates, least_counts, outcomes
 from solvers.compiler.coreset import lazy_greedy, reward
 from solvers.compiler.coreset_file import read_coreset
 
@@ -191,7 +191,11 @@ class CoresetCollection:
         self, programs: tuple[Program, ...], tried: tuple[Actions, ...], compiler: Compiler
     ) -> tuple[tuple[str, ...], Int[np.ndarray, "programs 2+sequences"]]:
         """Of the programs that the level of size leaves something of."""
-        names, counts = least_counts(programs, tried, compiler, self.cache, workers=self.workers)
+        if isinstance(self.search, CandidateSearch):
+            names, counts = least_counts(programs, tried, compiler, self.cache, workers=self.workers)
+        else:  # all of these are what a predictor learns from, too
+            found = outcomes(programs, tried, compiler, self.cache, workers=self.workers)
+            names, counts = found.programs, np.column_stack([found.initial, found.reference, found.least])
         kept = counts[:, 1] > 0
         return tuple(name for name, is_kept in zip(names, kept, strict=True) if is_kept), counts[kept]
 

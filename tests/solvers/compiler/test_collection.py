@@ -104,3 +104,13 @@ def test_one_worker_and_two_find_the_same_on_real_programs(tmp_path: Path) -> No
     rewards = reward(told.least, told.initial, told.reference)
     chosen = lazy_greedy(rewards, [len(s) for s in sequences], 2, reward(told.initial, told.initial, told.reference))
     assert chosen.coverage[-1] > chosen.coverage[0] and np.isfinite(chosen.coverage).all()
+
+
+def test_a_coreset_in_another_order_is_not_applied_again(cache: ArtifactCache) -> None:
+    compiler = CountingDown()
+    sequences = [(0, 1), (0,), (3,)]
+    first = outcomes(PROGRAMS, sequences, compiler, cache)
+    spent = compiler.applied
+    again = outcomes(PROGRAMS, sequences[::-1], compiler, cache)
+    assert compiler.applied == spent
+    assert again.trajectories == tuple(row[::-1] for row in first.trajectories)

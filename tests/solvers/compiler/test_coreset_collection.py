@@ -74,3 +74,20 @@ def test_least_counts_are_those_of_the_outcomes(tmp_path: Path) -> None:
 def test_a_coreset_is_read_from_a_file(tmp_path: Path) -> None:
     write_coreset(tmp_path / "coreset.json", [(0, 1), (2,)], CountingDown())
     assert CoresetFile(str(tmp_path / "coreset.json")).find(CountingDown()) == ((0, 1), (2,))
+
+
+class Fixed:
+    """A coreset as it is given."""
+
+    def find(self, compiler: Compiler) -> tuple[tuple[int, ...], ...]:
+        return ((3,), (0,), (0, 1, 2))
+
+
+def test_of_a_given_coreset_the_order_is_found_anew_and_nothing_is_lost(tmp_path: Path) -> None:
+    given, compiler = programs(b"3 1 2", b"5 1"), CountingDown()
+    found = CoresetCollection(Given(given), Fixed(), str(tmp_path)).collect(compiler)
+    assert found.sequences == ((0, 1, 2), (0,), (3,)) and found.tried == 3
+    assert len(found.coverage) == 2  # the first is all that raises it
+    spent = compiler.applied
+    outcomes(given, found.sequences, compiler, ArtifactCache(tmp_path))  # what a predictor learns from
+    assert compiler.applied == spent
