@@ -220,6 +220,8 @@ class Functions:
                 refused[program.name] = f"{program.name} could not be read"
                 continue
             about_it = json_value(found[program.name])
+            if why := about_it.get("unread"):
+                _MESSAGES.info("%s", why)
             refused |= {f"{program.name}/{name}": reason for name, reason in about_it["refused"].items()}
             kept += [
                 (Program(f"{program.name}/{name}", program.family, base64.b64decode(bitcode)), text)
@@ -261,10 +263,13 @@ def _cut_out(
 ) -> bytes:
     """The functions of a program: their names within it, bitcode, and digests of their normalised text."""
     program = programs[digest]
-    if older is None:
-        found = function_programs(program, cutter, least, most)
-    else:
-        found = function_programs_by_passes(program, older, least, most)
+    try:
+        if older is None:
+            found = function_programs(program, cutter, least, most)
+        else:
+            found = function_programs_by_passes(program, older, least, most)
+    except InvalidProblem as error:  # kept, too, so that no run tries again
+        return json_bytes({"kept": [], "unread": str(error), "refused": {}})
 
     def name(whole: str) -> str:
         return whole.removeprefix(f"{program.name}/")

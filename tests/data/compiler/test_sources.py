@@ -94,3 +94,12 @@ def test_functions_of_programs_that_are_too_large_are_left_aside(folder: Path, c
     assert {program.name.split("/")[1] for program in found.kept} == {
         name for name, text in (("two", TWO), ("sum", SUM)) if len(text) <= len(TWO)
     }
+
+
+def test_a_program_without_functions_is_read_once(
+    tmp_path: Path, compiler: LlvmliteCompiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(tmp_path, {"a/data.bc": b"@table = constant i32 3\n", "a/sum.bc": SUM})
+    for _ in range(2):
+        assert [program.name for program in functions(tmp_path, "train").read(compiler).kept] == ["a/sum/sum"]
+        monkeypatch.setattr("data.compiler.sources.function_programs", None)
